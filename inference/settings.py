@@ -1,0 +1,34 @@
+"""The settings that this package uses; `pipelines.config` fills them from a site's file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+# Regions that the embedded model was trained on (hand to shoulder, hip to foot).
+VALIDATED_REGIONS = frozenset(
+    {"hand", "finger", "wrist", "forearm", "elbow", "upper_arm", "shoulder", "clavicle", "pelvis", "hip", "thigh", "knee", "lower_leg", "ankle", "foot", "toe"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GateSettings:
+    """What a site takes: limits of the gate and scope of inference."""
+
+    time_zone: ZoneInfo
+    modalities: frozenset[str] = frozenset({"CR", "DX"})
+    regions: frozenset[str] = VALIDATED_REGIONS
+    max_file_bytes: int = 512 * 1024 * 1024
+    max_pixels: int = 100_000_000
+    max_message_bytes: int = 10 * 1024 * 1024
+    future_tolerance_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSettings:
+    """Limits of the sandboxed decoder."""
+
+    workers: int = 2
+    seconds: float = 10.0
+    memory_mb: int = 2048
+    max_side: int = 1024

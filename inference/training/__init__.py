@@ -1,0 +1,1 @@
+"""From labelled radiographs to a model bundle; nothing here is needed at run time."""

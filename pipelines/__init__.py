@@ -1,0 +1,1 @@
+"""The shell: configuration, sources, the night, the month, the command line, Dagster."""

@@ -1,0 +1,1 @@
+"""Dagster definitions: thin wrappers over the use cases in `pipelines.night` and `pipelines.month`."""

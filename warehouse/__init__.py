@@ -1,0 +1,1 @@
+"""The only SQL: the DuckDB schema, its one writer, its published copy, and every figure."""
