@@ -1,0 +1,297 @@
+"""`bilan.yaml` and `sites/<site>.yaml` as validated, frozen settings; every mistake at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+from pipelines.errors import ConfigError, Problem
+
+SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+SECTIONS = ("summary", "activity", "findings", "turnaround", "agreement", "completeness", "method")
+HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
+Clock = Annotated[str, Field(pattern=HOUR)]
+Share = Annotated[float, Field(ge=0, le=1)]
+T = TypeVar("T", bound="Strict")
+
+
+class Strict(BaseModel):
+    """Unknown keys are mistakes: a misspelt option must not be silently without effect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Opening(Strict):
+    """Opening hours of the department, local time."""
+
+    start: Clock = "08:00"
+    end: Clock = "18:30"
+    weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5)
+
+
+class FolderSource(Strict):
+    """A folder where images or messages arrive, at any depth and with any extension."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+    type: Literal["folder"]
+    path: Path
+    content: Literal["dicom", "hl7"]
+    stable_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+
+
+class Scope(Strict):
+    """Which images are analysed."""
+
+    modalities: frozenset[str] = frozenset({"CR", "DX"})
+    regions: frozenset[str] = VALIDATED_REGIONS
+
+
+class ModelChoice(Strict):
+    """The model bundle and the site's own thresholds (null takes the bundle's)."""
+
+    bundle: str = "embedded"
+    doubtful: Share | None = None
+    positive: Share | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ModelChoice:
+        if self.doubtful is not None and self.positive is not None and self.doubtful > self.positive:
+            raise ValueError("doubtful must not be above positive")
+        return self
+
+
+class Night(Strict):
+    """When the night runs, and when the list must be there; local time."""
+
+    hour: Clock = "05:00"
+    list_time: Clock = "07:30"
+
+
+class Targets(Strict):
+    """What the department sets itself."""
+
+    turnaround_hours: Annotated[float, Field(gt=0, le=2160)] = 24.0
+
+
+class Report(Strict):
+    """The monthly report as this site wants it."""
+
+    sections: tuple[Literal["summary", "activity", "findings", "turnaround", "agreement", "completeness", "method"], ...] = SECTIONS
+    accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#0b6e75"
+    logo: Path | None = None
+    recipients: tuple[str, ...] = ()
+
+
+class Disclosure(Strict):
+    """Counts from 1 to `small_cell` - 1 are not shown in the site's own report; 1 hides none."""
+
+    small_cell: Annotated[int, Field(ge=1, le=100)] = 1
+
+
+class Partnership(Strict):
+    """What the partnership manager agreed with the site."""
+
+    since: date | None = None
+    contract_studies_per_month: Annotated[int, Field(ge=0)] | None = None
+    contact: str | None = None
+
+
+class Site(Strict):
+    """One site's file. `site` is the file's name without its ending."""
+
+    site: str
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    language: Literal["fr", "en"]
+    time_zone: str
+    sector: Literal["public", "private"]
+    opening: Opening = Opening()
+    sources: tuple[FolderSource, ...] = Field(min_length=1)
+    scope: Scope = Scope()
+    model: ModelChoice = ModelChoice()
+    night: Night = Night()
+    pacs_link: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]+$")] | None = None
+    targets: Targets = Targets()
+    report: Report = Report()
+    disclosure: Disclosure = Disclosure()
+    evidence: Literal["redacted", "none"] = "redacted"
+    partnership: Partnership = Partnership()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("not an IANA time zone such as Europe/Paris")
+        return value
+
+    @field_validator("pacs_link")
+    @classmethod
+    def _known_fields(cls, value: str | None) -> str | None:
+        if value is not None and set(re.findall(r"\{(.*?)\}", value)) - {"study_uid", "accession_number"}:
+            raise ValueError("only {study_uid} and {accession_number} can be filled in")
+        return value
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, value: tuple[FolderSource, ...]) -> tuple[FolderSource, ...]:
+        if len({source.name for source in value}) < len(value):
+            raise ValueError("two sources have the same name")
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.time_zone)
+
+    def gate_settings(self) -> GateSettings:
+        """Return what the gate needs to know of this site."""
+        return GateSettings(time_zone=self.zone, modalities=self.scope.modalities, regions=self.scope.regions)
+
+
+class Machine(Strict):
+    """`bilan.yaml`: what is the same for all sites of this machine."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    decode_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
+    decode_memory_mb: Annotated[int, Field(ge=512, le=65536)] = 2048
+    writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A home directory with its machine settings and its sites."""
+
+    home: Path
+    machine: Machine
+    sites: dict[str, Site]
+
+    def site(self, name: str) -> Site:
+        """Return one site's settings.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such site; the text lists the sites that exist.
+        """
+        if name not in self.sites:
+            known = ", ".join(sorted(self.sites)) or "none yet"
+            raise ConfigError([Problem("sites/", "site", f"no site of this name; known sites: {known}")])
+        return self.sites[name]
+
+    def decode_settings(self) -> DecodeSettings:
+        """Return the limits of the sandboxed decoder."""
+        machine = self.machine
+        return DecodeSettings(machine.workers, machine.decode_seconds, machine.decode_memory_mb)
+
+    @property
+    def warehouse(self) -> Path:
+        """The writer's database file."""
+        return self.home / "data" / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The copy that readers open."""
+        return self.home / "data" / "published.duckdb"
+
+    @property
+    def identified(self) -> Path:
+        """The store that turns a pseudonym into a link for clinicians."""
+        return self.home / "data" / "identified.sqlite"
+
+    def key(self, site: str) -> Path:
+        """Return the file of the site's pseudonym key."""
+        return self.home / "keys" / f"{site}.key"
+
+    def spool(self, site: str) -> Path:
+        """Return the folder of the site's accepted images, messages and thumbnails."""
+        return self.home / "spool" / site
+
+    def quarantine(self, site: str) -> Path:
+        """Return the folder of what the site's gate refused."""
+        return self.home / "quarantine" / site
+
+    def list_folder(self, site: str, day: date) -> Path:
+        """Return the folder of the flagged list of a day."""
+        return self.home / "issued" / site / "lists" / day.isoformat()
+
+    def month_folder(self, site: str, month: str) -> Path:
+        """Return the folder of a month's report."""
+        return self.home / "issued" / site / "reports" / month
+
+
+def load(home: Path) -> Config:
+    """Read and validate a home directory.
+
+    Raises
+    ------
+    ConfigError
+        With every problem of every file, each naming file, field and remedy.
+    """
+    problems: list[Problem] = []
+    if not (home / "bilan.yaml").is_file():
+        remedy = "not found; create a home with `bilan init DIR` and name it with --home or BILAN_HOME"
+        raise ConfigError([Problem(str(home / "bilan.yaml"), "file", remedy)])
+    machine = _read(home / "bilan.yaml", Machine, {}, problems)
+    sites: dict[str, Site] = {}
+    for path in sorted((home / "sites").glob("*.yaml")):
+        if not SITE_NAME.fullmatch(path.stem):
+            problems.append(Problem(f"sites/{path.name}", "file", "name it with a-z, 0-9 and - only, at most 41 letters"))
+            continue
+        site = _read(path, Site, {"site": path.stem}, problems)
+        if site is not None:
+            sites[site.site] = site
+    if problems:
+        raise ConfigError(problems)
+    assert machine is not None  # noqa: S101 - no problem means that it was read
+    return Config(home=home.resolve(), machine=machine, sites=sites)
+
+
+def _read(path: Path, kind: type[T], known: dict[str, Any], problems: list[Problem]) -> T | None:
+    name = path.name if path.parent.name != "sites" else f"sites/{path.name}"
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}" if mark else "file"
+        problems.append(Problem(name, where, "not readable as YAML in UTF-8; check indentation, quotes and colons"))
+        return None
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        problems.append(Problem(name, "file", "must hold `key: value` lines"))
+        return None
+    if "site" in data:
+        problems.append(Problem(name, "site", "remove it: the file's name is the site's name"))
+        return None
+    try:
+        return kind.model_validate({**data, **known})
+    except ValidationError as error:
+        problems.extend(_problem(name, kind, item) for item in error.errors())
+        return None
+
+
+def _problem(name: str, kind: type[Strict], item: Any) -> Problem:
+    field = ".".join(str(part) for part in item["loc"]) or "file"
+    if item["type"] == "extra_forbidden":
+        close = _similar(str(item["loc"][-1]), list(kind.model_fields))
+        hint = f"; did you mean `{close}`?" if close else ""
+        return Problem(name, field, f"unknown key{hint}")
+    if item["type"] == "missing":
+        return Problem(name, field, "missing; add it (see the example that `bilan init` writes)")
+    return Problem(name, field, item["msg"][0].lower() + item["msg"][1:])
+
+
+def _similar(word: str, known: list[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - only on a mistake
+
+    matches = get_close_matches(word, known, n=1)
+    return matches[0] if matches else None

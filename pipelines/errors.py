@@ -1,0 +1,37 @@
+"""Errors for whoever runs Bilan; each text says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in one configuration file."""
+
+    file: str
+    field: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.field}: {self.remedy}"
+
+
+class BilanError(Exception):
+    """Base of this package's errors; the text never holds a field value of any input."""
+
+
+class ConfigError(BilanError):
+    """The configuration cannot be used: mend every problem listed, then run `bilan doctor`."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class SourceUnreachableError(BilanError):
+    """A source could not be read: mend the folder or the link; the next night catches up."""
+
+
+class NothingToReportError(BilanError):
+    """The month asked for has no data at this site: check the month and the site's name."""
