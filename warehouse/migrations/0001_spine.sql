@@ -75,6 +75,8 @@ create table ledger (
     source varchar not null,
     night date not null,
     received_at timestamptz not null,
+    place_id varchar not null,
+    stamp varchar not null,
     content_id varchar not null,
     outcome varchar not null check (outcome in ('accepted', 'accepted_flagged', 'accepted_not_inferred', 'quarantined', 'duplicate', 'conflict', 'unmatched', 'not_dicom', 'not_hl7')),
     reasons varchar[] not null,
@@ -91,6 +93,8 @@ comment on column ledger.kind is 'dicom (a file) or message (HL7 v2).';
 comment on column ledger.source is 'Name of the source in the site''s file.';
 comment on column ledger.night is 'Night that took it.';
 comment on column ledger.received_at is 'Our own clock when the file was stable.';
+comment on column ledger.place_id is 'Pseudonym of the source and the file''s path in it: lets the next night skip what it has taken.';
+comment on column ledger.stamp is 'Size and modification time of the file when it was taken.';
 comment on column ledger.content_id is 'Pseudonym of the content (SHA-256 of the bytes, then HMAC).';
 comment on column ledger.outcome is 'One of the nine outcomes.';
 comment on column ledger.reasons is 'Reason codes, the deciding one first.';
