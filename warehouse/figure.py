@@ -1,0 +1,245 @@
+"""The figures: one `.sql` file each under `warehouse/figures`, with its definition in the header.
+
+A header is the block of ``--`` lines at the top of the file: ``-- key: text``, continued on lines
+that start with ``--`` and three blanks or more. The keys are `figure`, `title`, `definition`,
+`numerator`, `denominator` and `exclusions` (each followed by ``fr`` or ``en``), `unit`, `source`
+and, where several measures are computed from one query (kappa from the four cells),
+``measure NAME title fr`` and so on; what a measure does not define it takes from its file.
+
+``python -m warehouse.figure`` writes `docs/figures.md` from the headers; with ``--check`` it only
+says whether the file is up to date.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
+
+LANGUAGES = ("fr", "en")
+BILINGUAL = ("title", "definition", "numerator", "denominator", "exclusions")
+PLAIN = ("figure", "unit", "source")
+_KEY = re.compile(r"^-- ([a-z][a-z0-9_ ]*): (\S.*)$")
+_MORE = re.compile(r"^--\s{3,}(\S.*)$")
+_MEASURE = re.compile(r"^measure ([a-z][a-z0-9_]*) (.+)$")
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+class FigureHeaderError(ValueError):
+    """A header lacks a field or has one too many. The text names file and field: mend the header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One text in both languages."""
+
+    fr: str
+    en: str
+
+    def of(self, language: str) -> str:
+        """Return the French text for ``fr``, else the English one."""
+        return self.fr if language == "fr" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a figure or measure means, in both languages; `sql` is the file's name."""
+
+    name: str
+    title: Words
+    definition: Words
+    numerator: Words
+    denominator: Words
+    exclusions: Words
+    unit: str
+    source: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One `.sql` file: its definition, those of the measures computed from it, the query and its parameters."""
+
+    """
+
+    definition: Definition
+    measures: tuple[Definition, ...]
+    query: str
+    parameters: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The figure's name, which is its file's."""
+        return self.definition.name
+
+
+def parse(text: str, file: str) -> Figure:
+    """Read one figure file.
+
+    Raises
+    ------
+    FigureHeaderError
+        If a field is missing, unknown or given twice, or the name is not the file's.
+    """
+    fields, body = _fields(text, file)
+    own = {key: value for key, value in fields.items() if not key.startswith("measure ")}
+    definition = _definition(own, file)
+    if definition.name != file.removesuffix(".sql"):
+        raise FigureHeaderError(f"{file}: the name in the header is not the file's")
+    measures: dict[str, dict[str, str]] = {}
+    for key, value in fields.items():
+        if key.startswith("measure "):
+            match = _MEASURE.match(key)
+            if match is None:
+                raise FigureHeaderError(f"{file}: unknown field '{key}'")
+            measures.setdefault(match[1], {})[match[2]] = value
+    query = body.strip()
+    return Figure(
+        definition,
+        tuple(_measure(name, entry, definition) for name, entry in measures.items()),
+        query,
+        frozenset(_PARAMETER.findall(query)),
+    )
+
+
+def _fields(text: str, file: str) -> tuple[dict[str, str], str]:
+    fields: dict[str, str] = {}
+    lines = text.splitlines()
+    key = ""
+    for index, line in enumerate(lines):
+        if not line.startswith("--"):
+            return fields, "\n".join(lines[index:])
+        if match := _KEY.match(line):
+            key = match[1]
+            if key in fields:
+                raise FigureHeaderError(f"{file}: field '{key}' is given twice")
+            fields[key] = match[2].strip()
+        elif key and (more := _MORE.match(line)):
+            fields[key] += " " + more[1].strip()
+        else:
+            raise FigureHeaderError(f"{file}: line {index + 1} of the header is no field")
+    raise FigureHeaderError(f"{file}: no query")
+
+
+def _definition(fields: dict[str, str], file: str) -> Definition:
+    wanted = {f"{key} {language}" for key in BILINGUAL for language in LANGUAGES} | set(PLAIN)
+    if missing := sorted(wanted - fields.keys()):
+        raise FigureHeaderError(f"{file}: missing {', '.join(missing)}")
+    if unknown := sorted(fields.keys() - wanted):
+        raise FigureHeaderError(f"{file}: unknown {', '.join(unknown)}")
+    words = {key: Words(fields[f"{key} fr"], fields[f"{key} en"]) for key in BILINGUAL}
+    return Definition(name=fields["figure"], unit=fields["unit"], source=fields["source"], sql=file, **words)
+
+
+def _measure(name: str, fields: dict[str, str], whole: Definition) -> Definition:
+    words: dict[str, Words] = {}
+    for key in BILINGUAL:
+        given = [language for language in LANGUAGES if f"{key} {language}" in fields]
+        if given and given != list(LANGUAGES) or (key in ("title", "definition") and not given):
+            raise FigureHeaderError(f"{whole.sql}: measure {name} lacks '{key}' in one language")
+        if given:
+            words[key] = Words(fields[f"{key} fr"], fields[f"{key} en"])
+    known = {f"{key} {language}" for key in BILINGUAL for language in LANGUAGES} | {"unit"}
+    if unknown := sorted(fields.keys() - known):
+        raise FigureHeaderError(f"{whole.sql}: measure {name}: unknown {', '.join(unknown)}")
+    return replace(whole, name=name, unit=fields.get("unit", whole.unit), **words)
+
+
+@cache
+def figures() -> dict[str, Figure]:
+    """Return every figure by name, in alphabetical order, read from the installed package."""
+    folder = resources.files("warehouse").joinpath("figures")
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    parsed = [parse(item.read_text(encoding="utf-8"), item.name) for item in files]
+    return {figure.name: figure for figure in parsed}
+
+
+@cache
+def definitions() -> dict[str, Definition]:
+    """Return the definition of every figure and every measure by name.
+
+    Raises
+    ------
+    FigureHeaderError
+        If two files define the same name.
+    """
+    known: dict[str, Definition] = {}
+    for figure in figures().values():
+        for definition in (figure.definition, *figure.measures):
+            if definition.name in known:
+                raise FigureHeaderError(f"{definition.sql}: '{definition.name}' is defined twice")
+            known[definition.name] = definition
+    return known
+
+
+def rows(
+    connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, **extra: object
+) -> list[dict[str, Any]]:
+    """Run a figure over the local days from `start` up to, not including, `end`.
+
+    `extra` holds further parameters (`cut`, the data cut as an aware datetime); those that the
+    query does not name are not passed. Returns one dictionary per row of the result.
+    """
+    cursor = _execute(connection, name, site, start, end, extra)
+    columns = [column[0] for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def run(connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, **extra: object) -> pd.DataFrame:
+    """Run a figure as `rows` does and return a data frame."""
+    frame: pd.DataFrame = _execute(connection, name, site, start, end, extra).df()
+    return frame
+
+
+def _execute(
+    connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, extra: dict[str, object]
+) -> DuckDBPyConnection:
+    figure = figures()[name]
+    given = {"site": site, "start": start, "end": end, **extra}
+    return connection.execute(figure.query, {key: given[key] for key in figure.parameters})
+
+
+def markdown() -> str:
+    """Return `docs/figures.md`: every definition as it is printed in the reports."""
+    lines = [
+        "# Figures",
+        "",
+        "Written by `python -m warehouse.figure` from the headers of `warehouse/figures/*.sql`; do not edit.",
+        "The queries take `$site`, `$start` (first local day), `$end` (first local day after) and, where a figure",
+        "depends on it, `$cut` (the data cut, UTC).",
+    ]
+    for figure in figures().values():
+        lines += _section(figure.definition, "##")
+        for measure in figure.measures:
+            lines += _section(measure, "###")
+    return "\n".join(lines) + "\n"
+
+
+def _section(definition: Definition, level: str) -> list[str]:
+    lines = ["", f"{level} `{definition.name}`: {definition.title.en}", "", definition.definition.en, ""]
+    lines += [f"- *{key}*: {getattr(definition, key).en}" for key in ("numerator", "denominator", "exclusions")]
+    lines += [f"- *unit*: {definition.unit}; *source*: {definition.source}; *query*: `{definition.sql}`"]
+    return [*lines, f"- *en français*: **{definition.title.fr}**. {definition.definition.fr}"]
+
+
+def main(arguments: list[str]) -> int:
+    """Write `docs/figures.md` below the current folder, or with ``--check`` compare it."""
+    path = Path("docs") / "figures.md"
+    if "--check" in arguments:
+        return 0 if path.exists() and path.read_text(encoding="utf-8") == markdown() else 1
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(markdown(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
