@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 Kind = Literal["xmr", "p"]
@@ -94,7 +95,7 @@ def signals(points: Sequence[Point], kind: Kind) -> Trend:
 
 def _xmr(values: Sequence[float]) -> tuple[float, list[float]]:
     mean = sum(values) / len(values)
-    ranges = [abs(after - before) for before, after in zip(values, values[1:], strict=False)]
+    ranges = [abs(after - before) for before, after in pairwise(values)]
     average = sum(ranges) / len(ranges)
     kept = [size for size in ranges if size <= XMR_SCREEN * average]
     sigma = XMR_LIMIT * sum(kept) / len(kept) / 3
@@ -113,7 +114,7 @@ def _rules(values: Sequence[float], mean: float, sigmas: Sequence[float]) -> dic
     # A relative tolerance: rounding of the mean must not put equal values on one side of it.
     tolerance = 1e-9 * max(1.0, abs(mean))
     sides = [0 if abs(offset) <= tolerance else _sign(offset) for offset in offsets]
-    steps = [_sign(after - before) for before, after in zip(values, values[1:], strict=False)]
+    steps = [_sign(after - before) for before, after in pairwise(values)]
     outside = {
         index: sides[index]
         for index, (offset, sigma) in enumerate(zip(offsets, sigmas, strict=True))

@@ -21,6 +21,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse.errors import WarehouseError
+
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
@@ -34,7 +36,7 @@ _MEASURE = re.compile(r"^measure ([a-z][a-z0-9_]*) (.+)$")
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
-class FigureHeaderError(ValueError):
+class FigureHeaderError(WarehouseError):
     """A header lacks a field or has one too many. The text names file and field: mend the header."""
 
 
@@ -68,8 +70,6 @@ class Definition:
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One `.sql` file: its definition, those of the measures computed from it, the query and its parameters."""
-
-    """
 
     definition: Definition
     measures: tuple[Definition, ...]

@@ -7,11 +7,13 @@ from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from warehouse.errors import WarehouseError
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-class UnknownSite(LookupError):
+class UnknownSiteError(WarehouseError):
     """No such site in the warehouse. Run a night for it first, or check the name in `sites/`."""
 
 
@@ -46,13 +48,13 @@ def site_facts(connection: DuckDBPyConnection, site: str, end: date) -> SiteFact
 
     Raises
     ------
-    UnknownSite
+    UnknownSiteError
         If the table holds no version of the site.
     """
     query = resources.files("warehouse").joinpath("site.sql").read_text(encoding="utf-8")
     row = connection.execute(query, {"site": site, "end": end}).fetchone()
     if row is None:
-        raise UnknownSite("the warehouse does not know this site")
+        raise UnknownSiteError("the warehouse does not know this site")
     fields = list(row)
     fields[9] = tuple(fields[9])
     return SiteFacts(*fields)
