@@ -1,0 +1,151 @@
+"""Figures of a classifier against a reference: area under the curve, rates, calibration.
+
+Each comes with its 95 % interval where one is defined.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm, rankdata
+
+Floats = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+_Z = float(norm.ppf(0.975))
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A proportion with its Wilson 95 % interval; NaN when the denominator is 0."""
+
+    value: float
+    low: float
+    high: float
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95 % interval; NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def auroc(labels: Labels, scores: npt.ArrayLike) -> float:
+    """Area under the ROC curve, ties counted one half; NaN when a class is absent.
+
+    References
+    ----------
+    Hanley J. A., McNeil B. J., Radiology 143(1):29-36, 1982 (the rank form).
+    """
+    present = int((labels == 1).sum())
+    absent = len(labels) - present
+    if present == 0 or absent == 0:
+        return math.nan
+    ranks = rankdata(np.asarray(scores, dtype=np.float64))[labels == 1].sum()
+    return float((ranks - present * (present + 1) / 2) / (present * absent))
+
+
+def auroc_interval(
+    labels: Labels,
+    scores: npt.ArrayLike,
+    groups: npt.ArrayLike | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Interval:
+    """AUROC with a percentile bootstrap interval that draws whole groups.
+
+    Parameters
+    ----------
+    groups
+        One value per image; images that share it (a patient) are drawn together.
+        ``None``: each image on its own.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    value = auroc(labels, scores)
+    if math.isnan(value):
+        return Interval(value, math.nan, math.nan)
+    codes = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    random = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(resamples):
+        chosen = random.integers(0, len(members), len(members))
+        index = np.concatenate([members[group] for group in chosen])
+        drawn.append(auroc(labels[index], scores[index]))
+    low, high = np.nanpercentile(drawn, (2.5, 97.5))
+    return Interval(value, float(low), float(high))
+
+
+def wilson(numerator: int, denominator: int) -> Rate:
+    """Proportion with the Wilson score interval.
+
+    References
+    ----------
+    Wilson E. B., J. Am. Stat. Assoc. 22:209-212, 1927.
+    """
+    if denominator == 0:
+        return Rate(math.nan, math.nan, math.nan, numerator, denominator)
+    share, z2 = numerator / denominator, _Z * _Z / denominator
+    centre = share + z2 / 2
+    half = _Z * math.sqrt(share * (1 - share) / denominator + z2 / (4 * denominator))
+    low, high = (centre - half) / (1 + z2), (centre + half) / (1 + z2)
+    return Rate(share, max(0.0, low), min(1.0, high), numerator, denominator)
+
+
+def sensitivity(labels: Labels, scores: npt.ArrayLike, threshold: float) -> Rate:
+    """Share of the images with a fracture that score at least ``threshold``."""
+    flagged = np.asarray(scores) >= threshold
+    return wilson(int((flagged & (labels == 1)).sum()), int((labels == 1).sum()))
+
+
+def specificity(labels: Labels, scores: npt.ArrayLike, threshold: float) -> Rate:
+    """Share of the images without fracture that score less than ``threshold``."""
+    flagged = np.asarray(scores) >= threshold
+    return wilson(int((~flagged & (labels == 0)).sum()), int((labels == 0).sum()))
+
+
+def calibration_error(labels: Labels, scores: npt.ArrayLike, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width.
+
+    References
+    ----------
+    Guo C. et al., "On Calibration of Modern Neural Networks", ICML 2017, eq. 3.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    bin_of = np.minimum((scores * bins).astype(int), bins - 1)
+    total = 0.0
+    for index in range(bins):
+        inside = bin_of == index
+        if inside.any():
+            total += inside.sum() * abs(labels[inside].mean() - scores[inside].mean())
+    return float(total / len(scores))
+
+
+def platt(labels: Labels, logits: npt.ArrayLike, iterations: int = 100) -> tuple[float, float]:
+    """Slope and intercept of Platt scaling by Newton's method on the log-likelihood.
+
+    Targets are drawn in as Platt proposes, so separable data cannot give an
+    infinite slope.
+    """
+    x = np.asarray(logits, dtype=np.float64)
+    present = int((labels == 1).sum())
+    absent = len(labels) - present
+    target = np.where(labels == 1, (present + 1) / (present + 2), 1 / (absent + 2))
+    design = np.stack([x, np.ones_like(x)], axis=1)
+    beta = np.array([1.0, 0.0])
+    for _ in range(iterations):
+        p = 0.5 * (1 + np.tanh(0.5 * (design @ beta)))
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
+        step = np.linalg.solve(hessian, design.T @ (target - p))
+        beta += np.clip(step, -1.0, 1.0)
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(beta[0]), float(beta[1])

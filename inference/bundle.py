@@ -1,0 +1,304 @@
+"""A model bundle: a folder with ``model.json``, the weights and a model card.
+
+The embedded model and other vendors' models come through the same door. The
+format is described, with an example, in ``docs/models.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from inference.errors import BundleError
+from inference.network import ARCHITECTURE, FractureNet
+
+Array = npt.NDArray[np.float32]
+Forward = Callable[[Array], tuple[Array, Array]]
+
+FORMATS = ("safetensors", "torchscript", "onnx")
+TASKS = ("fracture",)
+
+# Field -> type; a tuple of names is a nested object with exactly these fields.
+_FIELDS: dict[str, type] = {
+    "name": str,
+    "version": str,
+    "task": str,
+    "format": str,
+    "architecture": str,
+    "weights": str,
+    "sha256": str,
+    "input": dict,
+    "calibration": dict,
+    "operating_points": dict,
+    "localisation": dict,
+    "scope": dict,
+    "training": dict,
+    "performance": dict,
+}
+_NESTED: dict[str, dict[str, type]] = {
+    "input": {"size": int, "channels": int, "mean": float, "std": float, "flip": bool},
+    "calibration": {"slope": float, "intercept": float},
+    "operating_points": {"doubtful": float, "positive": float},
+    "localisation": {"threshold": float},
+    "scope": {"regions": list},
+    "training": {"data": list, "recipe": dict, "hours": float},
+}
+_DATA: dict[str, type] = {"name": str, "licence": str, "credit": str}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: what ``model.json`` says of it, and how to run it.
+
+    Attributes
+    ----------
+    name, version, sha256
+        Identity written beside every finding; the hash is that of the weights file.
+    task
+        ``fracture``.
+    input_size
+        Side in pixels of the square that ``forward`` takes.
+    flip
+        Whether each image is also scored mirrored and the two results averaged.
+    slope, intercept
+        Platt scaling: score = sigmoid(slope x logit + intercept).
+    operating_points
+        ``doubtful`` and ``positive``: lowest score of each result.
+    box_threshold
+        Lowest heat (0..1) of a map cell that a box is drawn around.
+    regions
+        Body regions that the model was validated on.
+    forward
+        float32 [n, 1, size, size] in 0..1, bone bright -> (logit [n], map logits
+        [n, h, w]). Output is checked by ``detect``, not here.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    task: str
+    input_size: int
+    flip: bool
+    slope: float
+    intercept: float
+    operating_points: dict[str, float]
+    box_threshold: float
+    regions: tuple[str, ...]
+    forward: Forward
+
+
+def embedded() -> Path:
+    """Return the folder of the bundle that is shipped with the package."""
+    return Path(str(resources.files("inference") / "models" / "default"))
+
+
+def load(path: Path) -> Model:
+    """Read, check and load a bundle.
+
+    Raises
+    ------
+    BundleError
+        A file is missing or unreadable, ``model.json`` has a missing, unknown or
+        malformed field, the weights do not have the hash it states, or they do not
+        fit their format. The text names the file and the remedy.
+    """
+    description = describe(path)
+    weights = path / description["weights"]
+    if not weights.is_file():
+        raise BundleError(f"{weights.name} is missing beside model.json: install the bundle again.")
+    digest = file_sha256(weights)
+    if digest != description["sha256"]:
+        raise BundleError(
+            f"{weights.name} is not the file that model.json describes (its sha256 differs): "
+            "install the bundle again from its source."
+        )
+    given, points = description["input"], description["operating_points"]
+    opener = {"safetensors": _safetensors, "torchscript": _torchscript, "onnx": _onnx}
+    run = opener[description["format"]](weights, description["architecture"])
+    return Model(
+        name=description["name"],
+        version=description["version"],
+        sha256=digest,
+        task=description["task"],
+        input_size=given["size"],
+        flip=given["flip"],
+        slope=float(description["calibration"]["slope"]),
+        intercept=float(description["calibration"]["intercept"]),
+        operating_points={name: float(value) for name, value in points.items()},
+        box_threshold=float(description["localisation"]["threshold"]),
+        regions=tuple(description["scope"]["regions"]),
+        forward=_prepared(run, given["channels"], float(given["mean"]), float(given["std"])),
+    )
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Read and check ``model.json`` of a bundle without loading its weights.
+
+    Raises
+    ------
+    BundleError
+        As for :func:`load`.
+    """
+    file = path / "model.json"
+    try:
+        description = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise BundleError(
+            "model.json is missing: the bundle's path must be a folder that holds it."
+        ) from None
+    except (OSError, ValueError):
+        raise BundleError(
+            "model.json cannot be read as JSON: install the bundle again, or correct the file."
+        ) from None
+    _check_fields("model.json", description, _FIELDS)
+    for name, fields in _NESTED.items():
+        _check_fields(name, description[name], fields)
+    for entry in description["training"]["data"]:
+        _check_fields("training.data", entry, _DATA)
+    _check_values(description)
+    return dict(description)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_fields(where: str, given: Any, fields: dict[str, type]) -> None:
+    if not isinstance(given, dict):
+        raise BundleError(f"{where} must be a JSON object: see docs/models.md.")
+    missing, unknown = sorted(fields.keys() - given.keys()), sorted(given.keys() - fields.keys())
+    if missing:
+        raise BundleError(f"{where} lacks {', '.join(missing)}: add it as docs/models.md says.")
+    if unknown:
+        raise BundleError(
+            f"{where} has fields that this version does not know ({len(unknown)}): remove them, "
+            "or install the version of Bilan that the bundle was made for."
+        )
+    for name, kind in fields.items():
+        value = given[name]
+        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
+        exact = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not (exact or number):
+            raise BundleError(f"{where}: {name} must be of type {kind.__name__}: correct it.")
+        if kind is float and not math.isfinite(value):
+            raise BundleError(f"{where}: {name} must be a finite number: correct it.")
+
+
+def _check_values(description: dict[str, Any]) -> None:
+    given, points = description["input"], description["operating_points"]
+    problems = {
+        f"task must be one of {', '.join(TASKS)}": description["task"] not in TASKS,
+        f"format must be one of {', '.join(FORMATS)}": description["format"] not in FORMATS,
+        "weights must be a file name beside model.json": Path(description["weights"]).name
+        != description["weights"]
+        or description["weights"] in ("", ".", ".."),
+        "name and version must not be empty": not (description["name"] and description["version"]),
+        "input.size must be a multiple of 32 from 32 to 4096": given["size"] % 32 != 0
+        or not 32 <= given["size"] <= 4096,
+        "input.channels must be 1 or 3": given["channels"] not in (1, 3),
+        "input.std must be greater than 0": given["std"] <= 0,
+        "calibration.slope must be greater than 0": description["calibration"]["slope"] <= 0,
+        "operating_points must satisfy 0 < doubtful <= positive < 1": not (
+            0 < points["doubtful"] <= points["positive"] < 1
+        ),
+        "localisation.threshold must lie between 0 and 1": not (
+            0 < description["localisation"]["threshold"] < 1
+        ),
+    }
+    for problem, present in problems.items():
+        if present:
+            raise BundleError(f"model.json: {problem}: correct it as docs/models.md says.")
+
+
+def _prepared(run: Forward, channels: int, mean: float, std: float) -> Forward:
+    def forward(batch: Array) -> tuple[Array, Array]:
+        ready = (batch - np.float32(mean)) / np.float32(std)
+        return run(np.ascontiguousarray(np.repeat(ready, channels, axis=1)))
+
+    return forward
+
+
+def _safetensors(weights: Path, architecture: str) -> Forward:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if architecture != ARCHITECTURE:
+        raise BundleError(
+            f"safetensors bundles must have the architecture {ARCHITECTURE}: deliver another "
+            "network as torchscript or onnx."
+        )
+    network = FractureNet()
+    try:
+        state = {name: value.float() for name, value in load_file(weights).items()}
+        network.load_state_dict(state)
+    except (SafetensorError, RuntimeError):
+        raise BundleError(
+            f"{weights.name} does not fit the architecture {ARCHITECTURE}: export it again."
+        ) from None
+    return _torch_forward(network.eval().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+
+def _torchscript(weights: Path, architecture: str) -> Forward:
+    try:
+        network = torch.jit.load(str(weights), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    except RuntimeError:
+        raise BundleError(
+            f"{weights.name} is not a TorchScript file that this version of PyTorch can read: "
+            "export it again."
+        ) from None
+    return _torch_forward(network)
+
+
+def _torch_forward(network: torch.nn.Module) -> Forward:
+    def forward(batch: Array) -> tuple[Array, Array]:
+        with torch.inference_mode():
+            images = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+            logit, cells = network(images)
+        return logit.float().numpy(), cells.float().numpy()
+
+    return forward
+
+
+def _onnx(weights: Path, architecture: str) -> Forward:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise BundleError(
+            "this bundle is in ONNX format: install the optional part with "
+            "pip install 'bilan[onnx]'."
+        ) from None
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        session = onnxruntime.InferenceSession(
+            str(weights), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's errors share no public base class
+        raise BundleError(
+            f"{weights.name} is not an ONNX file that the installed onnxruntime can read "
+            f"({type(error).__name__}): export it again."
+        ) from None
+    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 2:
+        raise BundleError(
+            f"{weights.name} must have one input (images) and two outputs (logit, map): "
+            "export it again as docs/models.md says."
+        )
+    name = session.get_inputs()[0].name
+
+    def forward(batch: Array) -> tuple[Array, Array]:
+        logit, cells = session.run(None, {name: batch})
+        return np.asarray(logit, dtype=np.float32), np.asarray(cells, dtype=np.float32)
+
+    return forward

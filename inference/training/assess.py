@@ -1,0 +1,248 @@
+"""What a trained bundle does on images kept apart, and whether it takes shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference import accuracy, detect
+from inference.bundle import Model
+from inference.training.dataset import REGIONS, Radiograph, decode
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The network's answer for one image, before calibration.
+
+    Attributes
+    ----------
+    heat, frame
+        The map (0..1) and where it lies on the image.
+    true_boxes
+        Fracture boxes (x0, y0, x1, y1) in image pixels.
+    """
+
+    radiograph: Radiograph
+    logit: float
+    heat: Array
+    frame: detect.Frame
+    true_boxes: tuple[tuple[float, float, float, float], ...]
+
+    def peak_hit(self) -> bool:
+        """Whether the map's maximum lies inside a true box."""
+        x, y = peak(self.heat, self.frame)
+        return any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in self.true_boxes)
+
+
+def read(
+    model: Model,
+    radiographs: list[Radiograph],
+    data: Path,
+    change: Callable[[Array], Array] = lambda image: image,
+) -> list[Reading]:
+    """Run the model on images, each first passed through ``change``."""
+    readings = []
+    for radiograph in radiographs:
+        image = change(decode(data / "images" / radiograph.name))
+        square, scale, top, left = detect.letterbox(image, model.input_size)
+        logit, cells = detect.raw(model, square)
+        heat = np.asarray(1 / (1 + np.exp(-cells.astype(np.float64))), dtype=np.float32)
+        frame = detect.Frame(*image.shape, scale, top, left, model.input_size / len(heat))
+        boxes = true_boxes(radiograph, *image.shape)
+        readings.append(Reading(radiograph, logit, heat, frame, boxes))
+    return readings
+
+
+def true_boxes(
+    radiograph: Radiograph, rows: int, columns: int
+) -> tuple[tuple[float, float, float, float], ...]:
+    """Fracture boxes (x0, y0, x1, y1) in pixels of an image of the given shape."""
+    return tuple(
+        (
+            (x - width / 2) * columns,
+            (y - height / 2) * rows,
+            (x + width / 2) * columns,
+            (y + height / 2) * rows,
+        )
+        for x, y, width, height in radiograph.boxes
+    )
+
+
+def peak(heat: Array, frame: detect.Frame) -> tuple[float, float]:
+    """Place (x, y) of the map's maximum in image pixels, refined by its eight neighbours."""
+    row, column = (int(i) for i in np.unravel_index(int(np.argmax(heat)), heat.shape))
+    first_row, first_column = max(0, row - 1), max(0, column - 1)
+    weight = heat[first_row : row + 2, first_column : column + 2].astype(np.float64)
+    rows, columns = np.indices(weight.shape)
+    y = float((weight * (rows + first_row + 0.5)).sum() / weight.sum()) * frame.cell
+    x = float((weight * (columns + first_column + 0.5)).sum() / weight.sum()) * frame.cell
+    return (x - frame.left) / frame.scale, (y - frame.top) / frame.scale
+
+
+def overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
+    """Intersection over union of two rectangles (x0, y0, x1, y1)."""
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    inside = width * height
+    areas = (box[2] - box[0]) * (box[3] - box[1]) + (other[2] - other[0]) * (other[3] - other[1])
+    return inside / (areas - inside)
+
+
+def box_score(readings: list[Reading], threshold: float) -> float:
+    """F1 of the boxes drawn at a threshold against the true ones, matched at IoU 0.2."""
+    drawn = found = wanted = 0
+    for reading in readings:
+        boxes = detect.boxes(reading.heat, threshold, False, reading.frame)
+        corners = [(box.x0, box.y0, box.x1, box.y1) for box in boxes]
+        drawn += len(corners)
+        wanted += len(reading.true_boxes)
+        found += sum(
+            any(overlap(true, box) >= 0.2 for box in corners) for true in reading.true_boxes
+        )
+    return 2 * found / max(1, drawn + wanted)
+
+
+def labels_of(readings: list[Reading]) -> npt.NDArray[np.int64]:
+    """Labels int64 [n]."""
+    return np.array([reading.radiograph.label for reading in readings], dtype=np.int64)
+
+
+def logits_of(readings: list[Reading]) -> npt.NDArray[np.float64]:
+    """Logits float64 [n]."""
+    return np.array([reading.logit for reading in readings], dtype=np.float64)
+
+
+def performance(model: Model, readings: list[Reading]) -> dict[str, Any]:
+    """Figures of a fold, overall and per body part, with 95 % intervals by patient group."""
+    scores = np.array([detect.probability(model, reading.logit) for reading in readings])
+    labels = labels_of(readings)
+    result = _figures(model, labels, scores, readings)
+    for region in REGIONS:
+        index = [i for i, r in enumerate(readings) if region in r.radiograph.regions]
+        result.setdefault("regions", {})[region] = _figures(
+            model, labels[index], scores[index], [readings[i] for i in index]
+        )
+    return result
+
+
+def _figures(
+    model: Model,
+    labels: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float64],
+    readings: list[Reading],
+) -> dict[str, Any]:
+    groups = [reading.radiograph.group for reading in readings]
+    points = model.operating_points
+    called = [
+        reading.peak_hit()
+        for reading, score in zip(readings, scores, strict=True)
+        if reading.true_boxes and score >= points["positive"]
+    ]
+    return {
+        "images": len(labels),
+        "fractures": int(labels.sum()),
+        "groups": len(set(groups)),
+        "auroc": rounded(asdict(accuracy.auroc_interval(labels, scores, groups))),
+        "calibration_error": rounded(accuracy.calibration_error(labels, scores)),
+        "doubtful": _point(labels, scores, points["doubtful"]),
+        "positive": _point(labels, scores, points["positive"]),
+        "peak_in_box": rounded(asdict(accuracy.wilson(sum(called), len(called)))),
+    }
+
+
+def _point(
+    labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float
+) -> dict[str, Any]:
+    return {
+        "sensitivity": rounded(asdict(accuracy.sensitivity(labels, scores, threshold))),
+        "specificity": rounded(asdict(accuracy.specificity(labels, scores, threshold))),
+    }
+
+
+def rounded(value: Any) -> Any:
+    """Round to four decimals, whatever the nesting; NaN becomes None (JSON has none)."""
+    if isinstance(value, dict):
+        return {name: rounded(inner) for name, inner in value.items()}
+    if isinstance(value, float):
+        return round(value, 4) if np.isfinite(value) else None
+    return value
+
+
+def cropped(image: Array, share: float = 0.08) -> Array:
+    """Cut a share off each edge: markers, collimator edges and file borders are gone."""
+    rows, columns = (int(side * share) for side in image.shape)
+    return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
+
+
+def shortcuts(
+    model: Model,
+    readings: list[Reading],
+    train: list[Radiograph],
+    data: Path,
+) -> dict[str, Any]:
+    """How much of the score could come from anything but bone.
+
+    Returns
+    -------
+    ``by_size``: AUROC within each file size; ``borders_cropped``: AUROC when edges are
+    cut off; ``size_and_border_only``: AUROC of a logistic model that sees only file size and edge strips.
+    """
+    labels, logits = labels_of(readings), logits_of(readings)
+    held = [reading.radiograph for reading in readings]
+    groups = np.array([radiograph.group for radiograph in held])
+    by_size = {}
+    sizes = np.array([_size_class(radiograph) for radiograph in held])
+    for size in sorted(set(sizes)):
+        index = sizes == size
+        interval = accuracy.auroc_interval(labels[index], logits[index], groups[index])
+        by_size[str(size)] = {"images": int(index.sum()), **rounded(asdict(interval))}
+    cut = logits_of(read(model, held, data, cropped))
+    features = np.array([_edges(radiograph, data) for radiograph in train + held])
+    blind = _logistic(
+        features[: len(train)], np.array([r.label for r in train]), features[len(train) :]
+    )
+    return {
+        "by_size": by_size,
+        "borders_cropped": rounded(asdict(accuracy.auroc_interval(labels, cut, groups))),
+        "size_and_border_only": rounded(asdict(accuracy.auroc_interval(labels, blind, groups))),
+    }
+
+
+def _size_class(radiograph: Radiograph) -> str:
+    if max(radiograph.width, radiograph.height) > 454:
+        return "larger than 454"
+    return f"{radiograph.width} x {radiograph.height}"
+
+
+def _edges(radiograph: Radiograph, data: Path) -> list[float]:
+    """File size and the grey levels of the four outer strips; no bone is looked at."""
+    image = decode(data / "images" / radiograph.name)
+    strip = max(1, min(image.shape) // 20)
+    strips = (image[:strip], image[-strip:], image[:, :strip], image[:, -strip:])
+    levels = [value for part in strips for value in (float(part.mean()), float(part.std()))]
+    portrait = float(radiograph.height > radiograph.width)
+    large = float(max(radiograph.width, radiograph.height) > 454)
+    return [portrait, large, radiograph.width / radiograph.height, *levels]
+
+
+def _logistic(
+    x: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], new: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Ridge logistic regression by Newton's method; log-odds for ``new``."""
+    mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-9
+    design = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
+    beta = np.zeros(design.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-(design @ beta)))
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.eye(len(beta))
+        beta += np.linalg.solve(hessian, design.T @ (labels - p) - beta)
+    return np.asarray(np.column_stack([(new - mean) / deviation, np.ones(len(new))]) @ beta)

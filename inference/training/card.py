@@ -1,0 +1,167 @@
+"""The model card and the learning curve, rendered from measured results only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+# Assumed electrical power of one busy server core with its share of the machine.
+_WATTS_PER_CORE = 10.0
+_CORES = 2
+
+
+def model_card(description: dict[str, Any]) -> str:
+    """Render ``MODEL_CARD.md`` from a ``model.json`` written by the training."""
+    test = description["performance"]["test"]
+    training = description["training"]
+    hours = training["hours"]
+    lines = [
+        f"# Model card: {description['name']} {description['version']}",
+        "",
+        "**Not a medical device.** It sorts radiographs for a second look and is never a diagnosis.",
+        "This page is written by the training program from what it measured.",
+        "",
+        "## Intended use",
+        "Flags radiographs of adults' and children's hands to shoulders and hips to feet that may",
+        "show an acute fracture, overnight, for a radiologist who reads every one of them anyway.",
+        f"Regions validated: {', '.join(description['scope']['regions'])}. It has learnt nothing of",
+        "spine, ribs, skull, face or abdomen and must not be used there.",
+        "",
+        "## Data, licence and credit",
+        *(f"- {data['name']}, {data['licence']}. {data['credit']}." for data in training["data"]),
+        "",
+        "Changes made to FracAtlas: images letterboxed, grey levels stretched, augmented; no image",
+        "is shipped. The labels are two radiologists' with an orthopaedist's confirmation; repeated",
+        "images disagree in about 7 %, which bounds any figure below.",
+        "",
+        "## Recipe",
+        f"EfficientNet-lite0 with a stride-16 localisation map ({description['architecture']}),",
+        _recipe(training["recipe"]),
+        f"Training took {hours:.1f} h on {_CORES} CPU cores, about "
+        f"{hours * _CORES * _WATTS_PER_CORE:.0f} Wh (assuming {_WATTS_PER_CORE:.0f} W per "
+        "core).",
+        "",
+        f"## Performance on the held-out test fold ({test['images']} images, "
+        f"{test['fractures']} with a fracture, {test['groups']} patient groups)",
+        "Looked at once per bundle; 95 % intervals by bootstrap over patient groups (AUROC) or",
+        "Wilson's method (rates).",
+        "",
+        *_table(test),
+        "",
+        f"Expected calibration error: {_number(test['calibration_error'])}. Operating points:",
+        f"doubtful {_number(description['operating_points']['doubtful'])}, positive "
+        f"{_number(description['operating_points']['positive'])} (calibrated score).",
+        "",
+        "The same on the calibration fold, on which epoch, calibration and operating points were",
+        "chosen (so it flatters):",
+        "",
+        *_table(description["performance"]["calibration"]),
+        "",
+        "## Shortcuts",
+        *_shortcuts(description["performance"]["shortcuts"]),
+        "",
+        "## Known failures",
+        "- One public source (three hospitals of one country): expect lower figures elsewhere until",
+        "  measured with your own images (`bilan eval images`).",
+        "- Fractures without displacement, of the hip, shoulder and of small foot bones are missed",
+        "  more often: see the intervals per body part above.",
+        "- Metal implants, plaster and old healed fractures can be called positive.",
+        "- The share of fractures at your site differs from the data's: scores are calibrated to the",
+        "  latter, so move the operating points, not your trust.",
+        "- Grey levels, size and borders carry some signal in this data set: see Shortcuts.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _recipe(recipe: dict[str, Any]) -> str:
+    stages = " then ".join(f"{s['epochs']} epochs at {s['size']} px" for s in recipe["stages"])
+    return (
+        f"started from ImageNet weights; {stages}; boxes supervise the map. Folds "
+        f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch and "
+        f"calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
+        "scored as it is and mirrored, and the two averaged."
+    )
+
+
+def _table(figures: dict[str, Any]) -> list[str]:
+    rows = [
+        "| images | n (fractures) | AUROC | sensitivity, doubtful | specificity, doubtful "
+        "| sensitivity, positive | specificity, positive | map peak in a true box |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, part in [("all", figures), *figures["regions"].items()]:
+        doubtful, positive = part["doubtful"], part["positive"]
+        cells = [
+            name,
+            f"{part['images']} ({part['fractures']})",
+            *(
+                _interval(value)
+                for value in (
+                    part["auroc"],
+                    doubtful["sensitivity"],
+                    doubtful["specificity"],
+                    positive["sensitivity"],
+                    positive["specificity"],
+                    part["peak_in_box"],
+                )
+            ),
+        ]
+        rows.append("| " + " | ".join(cells) + " |")
+    return rows
+
+
+def _shortcuts(found: dict[str, Any]) -> list[str]:
+    return [
+        "AUROC on the test fold when bone is not all there is to see:",
+        f"- a model that sees only file size and edge strips: {_interval(found['size_and_border_only'])}",
+        f"- this model with 8 % of each edge cut off: {_interval(found['borders_cropped'])}",
+        *(
+            f"- this model within images of size {size} (n = {part['images']}): {_interval(part)}"
+            for size, part in found["by_size"].items()
+        ),
+    ]
+
+
+def _interval(part: dict[str, Any]) -> str:
+    if part["value"] is None:
+        return "not defined"
+    return f"{_number(part['value'])} ({_number(part['low'])} to {_number(part['high'])})"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:.3f}"
+
+
+def learning_curve(history: list[dict[str, float]], path: Path) -> None:
+    """Draw training loss and calibration AUROC by epoch to a PNG."""
+    width, height, margin = 900, 420, 60
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    inner_width, inner_height = width - 2 * margin, height - 2 * margin
+    count = max(2, len(history))
+
+    def points(name: str, low: float, high: float) -> list[tuple[float, float]]:
+        return [
+            (
+                margin + index * inner_width / (count - 1),
+                margin + inner_height * (1 - (row[name] - low) / (high - low)),
+            )
+            for index, row in enumerate(history)
+        ]
+
+    draw.rectangle((margin, margin, width - margin, height - margin), outline="#888888")
+    top_loss = max([row["loss"] for row in history], default=1.0)
+    if len(history) > 1:
+        draw.line(points("loss", 0.0, top_loss), fill="#b4530a", width=2)
+        draw.line(points("auroc", 0.5, 1.0), fill="#0b6e75", width=2)
+    draw.text((margin, margin - 40), "Training loss (left axis)", fill="#b4530a")
+    draw.text((margin, margin - 22), "AUROC on the calibration fold (right axis)", fill="#0b6e75")
+    for step in range(6):
+        y = margin + inner_height * (1 - step / 5)
+        draw.text((8, y - 6), f"{top_loss * step / 5:.2f}", fill="#b4530a")
+        draw.text((width - margin + 8, y - 6), f"{0.5 + step / 10:.1f}", fill="#0b6e75")
+    draw.text((margin, height - margin + 8), "epoch 1", fill="black")
+    draw.text((width - margin - 40, height - margin + 8), f"epoch {len(history)}", fill="black")
+    image.save(path)

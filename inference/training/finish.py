@@ -1,0 +1,84 @@
+"""From a checkpoint to a bundle with its card, report, curve and held-out manifest."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from inference import bundle
+from inference.training import assess, card, export
+from inference.training.dataset import Radiograph
+from inference.training.loop import Progress
+from inference.training.recipe import Recipe
+
+
+def finish(
+    recipe: Recipe,
+    progress: Progress,
+    radiographs: list[Radiograph],
+    data: Path,
+    out: Path,
+    version: str,
+    say: Callable[[str], None],
+) -> Path:
+    """Write the bundle folder, ``report.json``, ``curve.png`` and ``held_out.csv``.
+
+    Weights are read back from the file, so every figure is that of the bundle as
+    it will be used.
+    """
+    torch.set_num_threads(2)
+    folder = out / "bundle"
+    size = int(progress.history[-1]["size"])
+    hours = sum(row["seconds"] for row in progress.history) / 3600
+    described = recipe.as_json()
+
+    def describe(fit: export.Fit, performance: dict[str, object]) -> bundle.Model:
+        export.write_description(folder, version, size, fit, described, hours, performance)
+        return bundle.load(folder)
+
+    export.write_weights(progress.best, folder)
+    model = describe(export.UNFITTED, {})
+    calibration = assess.read(model, _of(radiographs, recipe.calibration_folds), data)
+    fitted = export.fit(
+        assess.labels_of(calibration),
+        assess.logits_of(calibration),
+        recipe.doubtful_sensitivity,
+        recipe.positive_specificity,
+        max(recipe.box_thresholds, key=lambda t: assess.box_score(calibration, t)),
+    )
+    model = describe(fitted, {})
+    say("calibration and operating points fitted; now the test fold")
+    test = assess.read(model, _of(radiographs, recipe.test_folds), data)
+    train = _of(radiographs, recipe.train_folds)
+    performance = {
+        "test": assess.performance(model, test),
+        "calibration": assess.performance(model, calibration),
+        "shortcuts": assess.shortcuts(model, test, train, data),
+    }
+    describe(fitted, performance)
+    description = bundle.describe(folder)
+    (folder / "MODEL_CARD.md").write_text(card.model_card(description), encoding="utf-8")
+    card.learning_curve(progress.history, out / "curve.png")
+    report = {"history": progress.history, **description}
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    _manifest([reading.radiograph for reading in test], data, out / "held_out.csv")
+    auroc = performance["test"]["auroc"]
+    say(f"test AUROC {auroc['value']} ({auroc['low']} to {auroc['high']}); bundle written")
+    return folder
+
+
+def _of(radiographs: list[Radiograph], folds: tuple[int, ...]) -> list[Radiograph]:
+    return [radiograph for radiograph in radiographs if radiograph.fold in folds]
+
+
+def _manifest(radiographs: list[Radiograph], data: Path, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "group"])
+        for radiograph in radiographs:
+            image = (data / "images" / radiograph.name).resolve()
+            writer.writerow([image, radiograph.label, radiograph.group])

@@ -1,0 +1,273 @@
+"""The training loop: seeded, resumable, one line of progress per epoch."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from inference.network import FractureNet
+from inference.training.augment import augment
+from inference.training.dataset import Radiograph
+from inference.accuracy import auroc
+from inference.training.recipe import Recipe
+
+_NEW_LAYERS = ("image_logit", "map_")
+
+
+@dataclass
+class Progress:
+    """Everything a resumed run needs; saved whole after each epoch."""
+
+    epoch: int
+    network: dict[str, Tensor]
+    average: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    best: dict[str, Tensor]
+    best_auroc: float
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Training images: cached squares uint8 [n, side, side], masks and labels."""
+
+    squares: npt.NDArray[np.uint8]
+    masks: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+def pretrained(network: FractureNet, weights: Path) -> None:
+    """Load published EfficientNet-lite0 weights into the backbone.
+
+    The three colour channels of the first convolution are summed: grey in all
+    three is what a radiograph would have been to the original.
+    """
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    state["_conv_stem.weight"] = state["_conv_stem.weight"].sum(dim=1, keepdim=True)
+    missing, unexpected = network.load_state_dict(
+        {name: value for name, value in state.items() if not name.startswith("_fc.")},
+        strict=False,
+    )
+    foreign = [name for name in missing if not name.startswith(_NEW_LAYERS)]
+    if foreign or unexpected:
+        raise ValueError("these weights are not EfficientNet-lite0 in its published layout")
+
+
+def loss(logit: Tensor, cells: Tensor, label: Tensor, target: Tensor, recipe: Recipe) -> Tensor:
+    """Binary cross-entropy of the image plus quality focal loss of the map.
+
+    References
+    ----------
+    Li X. et al., "Generalized Focal Loss", NeurIPS 2020, arXiv:2006.04388, eq. 3.
+    """
+    smooth = label * (1 - 2 * recipe.smoothing) + recipe.smoothing
+    image = F.binary_cross_entropy_with_logits(logit, smooth)
+    distance = (target - torch.sigmoid(cells)).square()
+    entropy = F.binary_cross_entropy_with_logits(cells, target, reduction="none")
+    return image + recipe.map_weight * (distance * entropy).sum() / target.sum().clamp_min(8.0)
+
+
+def freeze(network: FractureNet, blocks: int) -> None:
+    """Keep the stem and the first ``blocks`` blocks as they are; -1 trains all."""
+    network.train()
+    frozen = [] if blocks < 0 else [network._conv_stem, network._bn0, *network._blocks[:blocks]]
+    for parameter in network.parameters():
+        parameter.requires_grad_(True)
+    for module in frozen:
+        module.eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+
+
+def forward(network: FractureNet, images: Tensor, frozen: int) -> tuple[Tensor, Tensor]:
+    """Forward pass that keeps no activations of frozen blocks."""
+    if frozen < 0:
+        logit, cells = network(images)
+        return logit, cells
+    with torch.no_grad():
+        features = network.stem(images, frozen)
+    return network.tail(features, frozen)
+
+
+def scores(network: FractureNet, squares: npt.NDArray[np.uint8], batch: int = 16) -> tuple[
+    npt.NDArray[np.float32], npt.NDArray[np.float32]
+]:
+    """Logits float32 [n] and maps float32 [n, h, w] of squares uint8 [n, side, side]."""
+    network.eval()
+    logits, maps = [], []
+    with torch.inference_mode():
+        for start in range(0, len(squares), batch):
+            images = torch.from_numpy(squares[start : start + batch]).float()[:, None] / 255.0
+            logit, cells = network(images.contiguous(memory_format=torch.channels_last))
+            logits.append(logit.numpy())
+            maps.append(cells.numpy())
+    return np.concatenate(logits), np.concatenate(maps)
+
+
+def train(
+    recipe: Recipe,
+    pictures: Pictures,
+    evaluation: Callable[[int], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]],
+    out: Path,
+    weights: Path,
+    *,
+    resume: bool,
+    hours: float,
+    say: Callable[[str], None],
+) -> Progress:
+    """Train, or go on training, and return the state after the last epoch.
+
+    Parameters
+    ----------
+    evaluation
+        Size in pixels -> squares and labels of the calibration fold at that size.
+    hours
+        Stop after the epoch in which this many hours have passed.
+    """
+    torch.manual_seed(recipe.seed)
+    network = FractureNet()
+    pretrained(network, weights)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(_parameter_groups(network, recipe))
+    progress = Progress(0, {}, copy.deepcopy(network.state_dict()), {}, {}, 0.0)
+    checkpoint = out / "checkpoint.pt"
+    if resume and checkpoint.exists():
+        progress = Progress(**torch.load(checkpoint, weights_only=True))
+        network.load_state_dict(progress.network)
+        optimiser.load_state_dict(progress.optimiser)
+    average = copy.deepcopy(network)
+    average.load_state_dict(progress.average)
+    started = time.monotonic()
+    while progress.epoch < recipe.epochs() and time.monotonic() - started < hours * 3600:
+        epoch_started = time.monotonic()
+        mean_loss = _epoch(network, average, optimiser, recipe, pictures, progress.epoch)
+        stage = recipe.stage(progress.epoch)
+        squares, labels = evaluation(stage.size)
+        logits, _ = scores(average, squares)
+        reached = auroc(labels, logits)
+        # Later stages see more detail, so each starts its own search for the best epoch.
+        first = progress.epoch == 0 or recipe.stage(progress.epoch - 1) != stage
+        if first or reached >= progress.best_auroc:
+            progress.best, progress.best_auroc = copy.deepcopy(average.state_dict()), reached
+        progress.network, progress.average = network.state_dict(), average.state_dict()
+        progress.optimiser = optimiser.state_dict()
+        progress.epoch += 1
+        seconds = time.monotonic() - epoch_started
+        progress.history.append(
+            {
+                "epoch": progress.epoch,
+                "size": stage.size,
+                "loss": mean_loss,
+                "auroc": reached,
+                "seconds": seconds,
+            }
+        )
+        _save(progress, checkpoint)
+        say(
+            f"epoch {progress.epoch}/{recipe.epochs()} {stage.size} px loss {mean_loss:.3f} "
+            f"calibration AUROC {reached:.3f} ({seconds:.0f} s)"
+        )
+    return progress
+
+
+def _parameter_groups(network: FractureNet, recipe: Recipe) -> list[dict[str, Any]]:
+    groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        key = (name.startswith(_NEW_LAYERS), parameter.ndim > 1)
+        groups.setdefault(key, []).append(parameter)
+    return [
+        {
+            "params": parameters,
+            "peak": recipe.head_learning_rate if new else recipe.learning_rate,
+            "lr": 0.0,
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (new, decays), parameters in groups.items()
+    ]
+
+
+def learning_rate(share: float, warm_up: float) -> float:
+    """Share of the peak rate at ``share`` (0..1) of training: linear rise, cosine fall."""
+    if share < warm_up:
+        return share / warm_up
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (share - warm_up) / (1 - warm_up)))
+
+
+def _epoch(
+    network: FractureNet,
+    average: FractureNet,
+    optimiser: torch.optim.Optimizer,
+    recipe: Recipe,
+    pictures: Pictures,
+    epoch: int,
+) -> float:
+    stage = recipe.stage(epoch)
+    random = Generator().manual_seed(recipe.seed * 1000 + epoch)
+    torch.manual_seed(recipe.seed * 1000 + epoch)  # dropout
+    order = _drawn(pictures.labels, recipe.negatives_per_epoch, random)
+    batches = [order[i : i + stage.batch] for i in range(0, len(order), stage.batch)]
+    batches = [batch for batch in batches if len(batch) == stage.batch] or batches
+    freeze(network, stage.frozen)
+    total = 0.0
+    for step, batch in enumerate(batches):
+        share = (epoch + step / len(batches)) / recipe.epochs()
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * learning_rate(share, recipe.warm_up)
+        images, targets = augment(
+            torch.from_numpy(pictures.squares[batch]).float()[:, None] / 255.0,
+            torch.from_numpy(pictures.masks[batch]).float()[:, None],
+            stage.size,
+            random,
+        )
+        label = torch.from_numpy(pictures.labels[batch]).float()
+        images = images.contiguous(memory_format=torch.channels_last)
+        logit, cells = forward(network, images, stage.frozen)
+        value = loss(logit, cells, label, targets, recipe)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        _follow(average, network, recipe.average, epoch * len(batches) + step)
+        total += float(value.detach())
+    return total / len(batches)
+
+
+def _drawn(labels: npt.NDArray[np.int64], negatives: int, random: Generator) -> Any:
+    present, absent = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    some = absent[torch.randperm(len(absent), generator=random).numpy()[:negatives]]
+    both = np.concatenate([present, some])
+    return both[torch.randperm(len(both), generator=random).numpy()]
+
+
+def _follow(average: FractureNet, network: FractureNet, decay: float, step: int) -> None:
+    decay = min(decay, (1 + step) / (10 + step))
+    with torch.no_grad():
+        for mean, value in zip(
+            average.state_dict().values(), network.state_dict().values(), strict=True
+        ):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+def _save(progress: Progress, path: Path) -> None:
+    partial = path.with_suffix(".partial")
+    torch.save({f: getattr(progress, f) for f in progress.__dataclass_fields__}, partial)
+    partial.replace(path)
+
+
+def labels_of(radiographs: list[Radiograph]) -> npt.NDArray[np.int64]:
+    """Return the labels as int64 [n]."""
+    return np.array([r.label for r in radiographs], dtype=np.int64)

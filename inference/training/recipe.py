@@ -1,0 +1,97 @@
+"""What a training run does, as data: written to the report and to the model card."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Consecutive epochs at one resolution.
+
+    Attributes
+    ----------
+    epochs
+        Number of epochs.
+    size
+        Side of the square input in pixels, a multiple of 32.
+    batch
+        Images per step.
+    frozen
+        The stem and this many blocks keep their pretrained weights; -1 trains all.
+    """
+
+    epochs: int
+    size: int
+    batch: int
+    frozen: int
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of a training run.
+
+    Attributes
+    ----------
+    stages
+        Progressive resolution; one cosine learning rate spans all of them.
+    train_folds, calibration_folds, test_folds
+        Disjoint; the test folds are looked at once, when the bundle is written.
+    negatives_per_epoch
+        Images without fracture drawn afresh each epoch beside all with one.
+    learning_rate, head_learning_rate
+        Peak rates of the pretrained layers and of the new ones.
+    warm_up
+        Share of all steps in which the rate rises.
+    weight_decay, smoothing, map_weight
+        AdamW's decay; label smoothing; weight of the map's loss.
+    average
+        Decay of the exponential moving average of the weights, per step.
+    cached_size
+        Side in pixels of the cached squares that augmentation resamples.
+    doubtful_sensitivity, positive_specificity
+        What the operating points reach on the calibration folds.
+    box_thresholds
+        Heats to choose the boxes' threshold from.
+    seed
+        Of everything random.
+    """
+
+    stages: tuple[Stage, ...] = (
+        Stage(epochs=10, size=256, batch=16, frozen=3),
+        Stage(epochs=14, size=320, batch=16, frozen=3),
+        Stage(epochs=8, size=416, batch=16, frozen=3),
+    )
+    train_folds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    calibration_folds: tuple[int, ...] = (6,)
+    test_folds: tuple[int, ...] = (7,)
+    negatives_per_epoch: int = 550
+    learning_rate: float = 5e-4
+    head_learning_rate: float = 2e-3
+    warm_up: float = 0.04
+    weight_decay: float = 0.02
+    smoothing: float = 0.03
+    map_weight: float = 0.5
+    average: float = 0.997
+    cached_size: int = 448
+    doubtful_sensitivity: float = 0.92
+    positive_specificity: float = 0.95
+    box_thresholds: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+    seed: int = 20231
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values for ``model.json``."""
+        return asdict(self)
+
+    def epochs(self) -> int:
+        """Return the number of epochs over all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+    def stage(self, epoch: int) -> Stage:
+        """Return the stage that an epoch (from 0) belongs to."""
+        for stage in self.stages:
+            if epoch < stage.epochs:
+                return stage
+            epoch -= stage.epochs
+        return self.stages[-1]
