@@ -1,0 +1,236 @@
+"""What each mention of a fracture in a sentence asserts.
+
+One pass of the lexer gives triggers, cues and punctuation in order; descriptors ("non déplacée",
+"no other") were longer phrases and are already masked, so no negation sees inside them. Then each
+trigger looks left and right for the cue that governs it, up to a stop.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from inference.labels.pack import Pack
+from inference.labels.phrases import Token
+from inference.labels.sections import Sentence
+
+FRACTURES = frozenset(("fracture", "equivalent", "definite"))
+TRIGGERS = FRACTURES | {"suspicion", "bone"}
+STATEMENTS = frozenset(("healed", "healing", "intact", "intact_weak"))
+_NEGATIONS = frozenset(("negation", "negation_other"))
+# After a comma these go on with an enumeration that a negation opened.
+_GOES_ON = re.compile(r"\s*(?:de|d|du|des|ni|ou|or|nor|and|et|no|pas)\b")
+_HAS_OWN_OBJECT = re.compile(r"[^,]{0,80}?\b(?:of|de|du|des|d|a|in|at|involving|with|avec|is|are|est|sont)\b")
+_COORDINATED = re.compile(r",?[^,]{0,80}\b(?:or|nor|ou|ni|and|et)\b")
+_COMMA = re.compile(r"[,()]")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One statement about a fracture.
+
+    `status` is ``present``, ``healing``, ``old``, ``hedged``, ``absent``, ``suspicious`` (a sign
+    that counts only when nothing else was said), ``weak`` (bones normal in part, likewise) or
+    ``ignored``. `other` marks a negation of *further* fractures.
+    """
+
+    status: str
+    sentence: Sentence
+    rules: tuple[str, ...]
+    trigger: Token
+    other: bool = False
+
+
+def mentions(text: str, sentence: Sentence, pack: Pack) -> list[Mention]:
+    """All mentions of one sentence, in order."""
+    tokens = pack.words.tokens(text, sentence.start, sentence.end)
+    if not any(t.kind in TRIGGERS or t.kind in STATEMENTS for t in tokens):
+        return []
+    if any(t.kind == "ignore_sentence" for t in tokens):
+        return []
+    reading = _Reading(text, sentence, tokens, pack.adjective_first)
+    return [
+        reading.mention(at)
+        for at, token in enumerate(tokens)
+        if token.kind in TRIGGERS or token.kind in STATEMENTS
+    ]
+
+
+class _Reading:
+    """The tokens of one sentence, with the adjectives given to their owners."""
+
+    def __init__(self, text: str, sentence: Sentence, tokens: list[Token], first: bool) -> None:
+        self.text, self.sentence, self.tokens = text, sentence, tokens
+        self.adjective_first = first
+        self.cues: dict[int, dict[str, str]] = {i: {} for i in range(len(tokens))}
+        for at, token in enumerate(tokens):
+            if token.kind in ("old", "recent", "follow_up", "hedge"):
+                for owner in self._owners(at):
+                    self.cues[owner].setdefault(token.kind, token.rule)
+
+    def _between(self, a: Token, b: Token) -> str:
+        return self.text[a.end : b.start]
+
+    def _neighbour(self, at: int, step: int) -> int | None:
+        """Index of the nearest fracture trigger in direction `step`, not past a stop."""
+        i = at + step
+        while 0 <= i < len(self.tokens):
+            kind = self.tokens[i].kind
+            if kind in TRIGGERS:
+                return i
+            if kind == "stop":
+                return None
+            i += step
+        return None
+
+    def _owners(self, at: int) -> list[int]:
+        cue, left, right = self.tokens[at], self._neighbour(at, -1), self._neighbour(at, 1)
+        if right is not None and ("," in self._between(cue, self.tokens[right])):
+            right = None if left is not None or cue.kind == "hedge" else right
+        if left is not None and right is not None:
+            gap = self._between(cue, self.tokens[right]).split()
+            comma_before = "," in self._between(self.tokens[left], cue)
+            if comma_before or len(gap) == 0 or (self.adjective_first and len(gap) <= 5):
+                left = None
+            else:
+                right = None
+        if left is not None:
+            if cue.kind == "hedge" and not self._may_follow(self.tokens[left], cue):
+                return []
+            return [left]
+        return [] if right is None else self._with_coordinated(right, cue)
+
+    def _may_follow(self, trigger: Token, cue: Token) -> bool:
+        """A hedge after its trigger must not begin a noun phrase of its own."""
+        between = self._between(trigger, cue)
+        if "," in between or "(" in between:
+            after = self.text[cue.end : self.sentence.end].lstrip(" ?")
+            return not after or after[0] in ",.)"
+        return len(between.split()) <= 9
+
+    def _with_coordinated(self, first: int, cue: Token) -> list[int]:
+        owners = [first]
+        for i in range(first + 1, len(self.tokens)):
+            token = self.tokens[i]
+            if token.kind in TRIGGERS:
+                joint = self._between(self.tokens[owners[-1]], token)
+                if "," in joint or (cue.kind in ("old", "recent") and "(" in joint):
+                    break
+                owners.append(i)
+            elif token.kind in ("stop", "recent", "old", "negation", cue.kind):
+                break
+        return owners
+
+    def mention(self, at: int) -> Mention:
+        """Status of the trigger or statement at index `at`."""
+        token = self.tokens[at]
+        rules = [token.rule]
+        cues = self.cues[at]
+        if ignored := self._left(at, ("ignore_before",)):
+            return Mention("ignored", self.sentence, (token.rule, ignored.rule), token)
+        negation = self._negation(at)
+        if token.kind in STATEMENTS:
+            return self._statement(token, negation)
+        if negation is not None:
+            rules.append(negation.rule)
+            return Mention(
+                "absent", self.sentence, tuple(rules), token, negation.kind == "negation_other"
+            )
+        if token.kind == "bone":
+            return Mention("ignored", self.sentence, tuple(rules), token)
+        status, cue = self._affirmed(at, token, cues)
+        return Mention(status, self.sentence, (*rules, cue) if cue else tuple(rules), token)
+
+    def _affirmed(self, at: int, token: Token, cues: dict[str, str]) -> tuple[str, str | None]:
+        old = cues.get("old")
+        if before := self._left(at, ("old_before",)):
+            old = old or before.rule
+        hedge = self._hedge(at, cues)
+        if old and "recent" not in cues:
+            # "Healing or old" leaves the age open; "possibly old" is an old fracture all the same.
+            if "follow_up" in cues and hedge:
+                return "hedged", hedge
+            return "old", old
+        if hedge:
+            return "hedged", hedge
+        if "follow_up" in cues:
+            return "healing", cues["follow_up"]
+        if token.kind == "suspicion":
+            return "suspicious", None
+        return "present", None
+
+    def _statement(self, token: Token, negation: Token | None) -> Mention:
+        status = {"intact": "absent", "intact_weak": "weak", "healed": "old", "healing": "healing"}
+        if negation is None:
+            return Mention(status[token.kind], self.sentence, (token.rule,), token)
+        if token.kind == "healed":
+            return Mention("healing", self.sentence, (token.rule, negation.rule), token)
+        return Mention("ignored", self.sentence, (token.rule, negation.rule), token)
+
+    def _left(self, at: int, kinds: tuple[str, ...]) -> Token | None:
+        """The nearest cue of `kinds` before the trigger, not past a stop."""
+        for token in reversed(self.tokens[:at]):
+            if token.kind in kinds:
+                return token
+            if token.kind == "stop":
+                return None
+        return None
+
+    def _hedge(self, at: int, cues: dict[str, str]) -> str | None:
+        trigger = self.tokens[at]
+        if self.sentence.question and self._in_last_segment(trigger):
+            return "question mark"
+        if "hedge" in cues:
+            return cues["hedge"]
+        for token in reversed(self.tokens[:at]):
+            if token.kind == "hedge_before" and "," not in self._between(token, trigger):
+                return token.rule
+            if token.kind == "stop":
+                break
+        for token in self.tokens[at + 1 :]:
+            if token.kind == "hedge_after":
+                between = self._between(trigger, token)
+                direct = between.rstrip().endswith((",", "("))
+                return token.rule if direct or "," not in between else None
+            if token.kind == "stop" or token.kind in TRIGGERS:
+                break
+        return None
+
+    def _in_last_segment(self, trigger: Token) -> bool:
+        return "," not in self.text[trigger.end : self.sentence.end]
+
+    def _negation(self, at: int) -> Token | None:
+        trigger = self.tokens[at]
+        for index in range(at + 1, len(self.tokens)):
+            token = self.tokens[index]
+            if token.kind == "negation_after" and "," not in self._between(trigger, token):
+                return token
+            if token.kind == "stop" or token.kind in TRIGGERS:
+                break
+        if trigger.kind == "definite":
+            return None
+        for index in range(at - 1, -1, -1):
+            token = self.tokens[index]
+            if token.kind == "stop":
+                return None
+            if token.kind in _NEGATIONS:
+                return token if self._reaches(token, trigger) else None
+        return None
+
+    def _reaches(self, negation: Token, trigger: Token) -> bool:
+        """Whether a negation reaches over the commas between it and the trigger."""
+        commas = [m.start() for m in _COMMA.finditer(self.text, negation.end, trigger.start)]
+        if not commas:
+            return True
+        segment = commas[-1] + 1
+        if _GOES_ON.match(self.text, segment, trigger.start):
+            return True
+        if self.text[commas[0] : trigger.start].count("(") > self.text[commas[0] : trigger.start].count(")"):
+            return False
+        rest = self.text[trigger.end : self.sentence.end]
+        if _COORDINATED.match(rest) and "," in rest[:90]:
+            return True
+        joined = self.text[negation.end : trigger.start]
+        if re.search(r"\b(?:or|nor|ou|ni)\b", joined):
+            return True
+        return not _HAS_OWN_OBJECT.match(rest)

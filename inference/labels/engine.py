@@ -1,0 +1,203 @@
+"""A radiology report's text to one label: fracture present, absent, uncertain or not addressed.
+
+>>> label("Fracture non déplacée de la malléole externe. Pas de luxation.", "fr").label
+'present'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from inference.labels.assertion import FRACTURES, Mention, mentions
+from inference.labels.language import detect
+from inference.labels.pack import LANGUAGES, Pack, load
+from inference.labels.sections import Sentence, split
+from inference.labels.text import Plain, normalise
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a report says of a fracture.
+
+    Attributes
+    ----------
+    label
+        ``present``, ``absent``, ``uncertain`` or ``not_addressed``.
+    acuity
+        ``acute`` (recent or of unstated age), ``followup`` (known, healing, in plaster or freshly
+        fixed), ``old``, or ``none``.
+    tier
+        ``decided``, or ``review``: a person must read the report.
+    evidence
+        The deciding sentence, as it stands in the report; empty when none decided.
+    start, end
+        Character offsets of `evidence` in the report: ``text[start:end] == evidence``.
+    rules
+        The phrases of the pack that decided, or ``engine: ...`` for the engine's own rules.
+    pack
+        Language and version of the pack, e.g. ``fr-0123456789ab``; empty when none was used.
+    language
+        ``fr``, ``en``, or what the text seems to be.
+    """
+
+    label: str
+    acuity: str
+    tier: str
+    evidence: str
+    start: int
+    end: int
+    rules: tuple[str, ...]
+    pack: str
+    language: str
+
+
+def label(text: str, language: str | None = None) -> Label:
+    """Read one report.
+
+    Parameters
+    ----------
+    text
+        The report: plain, or with HL7 escapes, RTF or HTML.
+    language
+        ``fr`` or ``en``; None or ``auto`` to detect it. Any other language is not read.
+
+    Returns
+    -------
+    Label
+        Never raises for a report; time linear in its length, of which at most
+        `inference.labels.text.LONGEST_READ` characters are read.
+    """
+    plain = normalise(text)
+    if language is None or language == "auto":
+        language = detect(plain.text) or "unknown"
+    language = language.lower()[:2] if language[:2].lower() in LANGUAGES else language
+    if language not in LANGUAGES:
+        reason = "engine: unknown language" if plain.text.strip() else "engine: empty"
+        return Label("not_addressed", "none", "review", "", 0, 0, (reason,), "", language)
+    pack = load(language)
+    sentences = split(plain.text, pack)
+    found = _read(plain.text, sentences, pack)
+    decision = _decide(plain.text, sentences, found, pack)
+    if plain.truncated:
+        decision = replace(decision, tier="review", rules=(*decision.rules, "engine: too long"))
+    return _located(decision, text, plain, pack)
+
+
+@dataclass(frozen=True)
+class _Decision:
+    label: str
+    acuity: str
+    tier: str
+    rules: tuple[str, ...]
+    sentence: Sentence | None = None
+
+
+def _read(text: str, sentences: list[Sentence], pack: Pack) -> list[Mention]:
+    """Mentions of the voting sentences."""
+    found: list[Mention] = []
+    for sentence in sentences:
+        if sentence.section != "silent":
+            found += mentions(text, sentence, pack)
+    return [mention for mention in found if mention.status != "ignored"]
+
+
+def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pack) -> _Decision:
+    by_status: dict[str, list[Mention]] = {}
+    for mention in found:
+        by_status.setdefault(mention.status, []).append(mention)
+    affirmed = by_status.get("present", []) + by_status.get("healing", [])
+    if affirmed:
+        if against := _contradiction(text, affirmed, by_status.get("absent", []), pack):
+            return _decision("uncertain", "none", against, "engine: findings against conclusion")
+        return _present(text, by_status, affirmed, pack)
+    if hedged := by_status.get("hedged"):
+        return _decision("uncertain", "none", hedged[-1])
+    if old := by_status.get("old"):
+        return _decision("absent", "old", old[-1])
+    if absent := by_status.get("absent"):
+        explicit = [m for m in absent if m.trigger.kind in FRACTURES]
+        return _decision("absent", "none", (explicit or absent)[0])
+    if suspicious := by_status.get("suspicious"):
+        return _decision("uncertain", "none", suspicious[0])
+    return _nothing_said(text, sentences, by_status.get("weak", []), pack)
+
+
+def _decision(value: str, acuity: str, mention: Mention, *rules: str) -> _Decision:
+    tier = "review" if value == "uncertain" else "decided"
+    return _Decision(value, acuity, tier, (*mention.rules, *rules), mention.sentence)
+
+
+def _present(
+    text: str, by_status: dict[str, list[Mention]], affirmed: list[Mention], pack: Pack
+) -> _Decision:
+    acute = by_status.get("present", [])
+    if not acute:
+        return _decision("present", "followup", affirmed[0])
+    cue = pack.follow_up.search(text, 0, len(text))
+    if cue is not None or all(mention.trigger.kind == "definite" for mention in acute):
+        return _decision("present", "followup", acute[0], *([cue.rule] if cue else []))
+    explicit = [mention for mention in acute if mention.trigger.kind == "fracture"]
+    return _decision("present", "acute", (explicit or acute)[0])
+
+
+def _contradiction(
+    text: str, affirmed: list[Mention], denied: list[Mention], pack: Pack
+) -> Mention | None:
+    """A denial in the conclusion of what the findings affirm, or the reverse.
+
+    Only a denial of any fracture, or of one at the same place, contradicts; "no other" does not.
+    """
+    concluded = {mention.sentence.section == "conclusion" for mention in affirmed}
+    if len(concluded) != 1:
+        return None
+    affirmed_in_conclusion = concluded.pop()
+    places = {place for mention in affirmed for place in _places(text, mention, pack)}
+    for mention in denied:
+        if mention.other or mention.trigger.kind not in FRACTURES:
+            continue
+        in_conclusion = mention.sentence.section == "conclusion"
+        if in_conclusion == affirmed_in_conclusion or "findings" == mention.sentence.section == "body":
+            continue
+        own = _places(text, mention, pack)
+        if not own or own & places:
+            return mention
+    return None
+
+
+def _places(text: str, mention: Mention, pack: Pack) -> set[str]:
+    sentence = mention.sentence
+    tokens = pack.places.tokens(text, sentence.start, sentence.end)
+    return {text[token.start : token.end][:5] for token in tokens}
+
+
+def _nothing_said(
+    text: str, sentences: list[Sentence], weak: list[Mention], pack: Pack
+) -> _Decision:
+    bones = pack.bone_study.search(text, 0, len(text)) is not None
+    if bones:
+        for sentence in reversed(sentences):
+            if sentence.section == "silent":
+                continue
+            if token := pack.normal.search(text, sentence.start, sentence.end):
+                return _Decision("absent", "none", "decided", (token.rule,), sentence)
+    if weak:
+        return _decision("absent", "none", weak[0])
+    tier = "review" if bones or not sentences else "decided"
+    return _Decision("not_addressed", "none", tier, ("engine: no statement",))
+
+
+def _located(decision: _Decision, text: str, plain: Plain, pack: Pack) -> Label:
+    start = end = 0
+    if decision.sentence is not None:
+        start, end = plain.origin(decision.sentence.start, decision.sentence.end)
+    return Label(
+        label=decision.label,
+        acuity=decision.acuity,
+        tier=decision.tier,
+        evidence=text[start:end],
+        start=start,
+        end=end,
+        rules=decision.rules,
+        pack=pack.version,
+        language=pack.language,
+    )

@@ -1,0 +1,120 @@
+"""Take HL7 escapes, RTF and HTML out of a report's text, keeping each character's origin."""
+
+from __future__ import annotations
+
+import html
+import re
+from array import array
+
+_MARKUP = re.compile(r"\\(?:\.|[A-Z]|x|n|r|')|&#?\w{1,8};|<[/!a-zA-Z]|\{\\rtf")
+_TOKEN = re.compile(
+    r"\\\.(?P<format>[a-z]{2})[^\\\n]{0,8}\\"
+    r"|\\(?P<delimiter>[EFSTRHN])\\"
+    r"|\\X(?P<hex>[0-9A-Fa-f]{2,16})\\"
+    r"|\\(?P<line>r\\n|[rn](?![a-z]))"
+    r"|(?P<entity>&\#?\w{1,8};)"
+    r"|<(?P<tag>/?[a-zA-Z]{1,10}|!--)[^<>]{0,400}>"
+)
+_DELIMITERS = {"E": "\\", "F": "|", "S": "^", "T": "&", "R": "~", "H": "", "N": ""}
+_BLOCK_TAGS = frozenset("br p div li tr ul ol table h1 h2 h3 h4 h5 h6 hr".split())
+_RTF_WORD = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])")
+_RTF_SILENT = frozenset(
+    "fonttbl colortbl stylesheet info pict object header footer generator themedata listtable "
+    "listoverridetable rsidtbl xmlnstbl latentstyles datastore".split()
+)
+_RTF_BREAKS = frozenset(("par", "line", "sect", "page", "row", "cell"))
+
+
+def needs_stripping(text: str) -> bool:
+    """Whether `text` holds anything that looks like an escape, a tag or RTF."""
+    return _MARKUP.search(text) is not None
+
+
+def strip_markup(text: str) -> tuple[str, array[int]]:
+    """Text without markup, and the original offset of each of its characters.
+
+    References
+    ----------
+    HL7 v2.5.1 chapter 2, section 2.7 (escape sequences); RTF specification 1.9.1.
+    """
+    if text.lstrip()[:5] == "{\\rtf":
+        return _strip_rtf(text)
+    pieces: list[str] = []
+    offsets: array[int] = array("l")
+    last = 0
+    for match in _TOKEN.finditer(text):
+        pieces.append(text[last : match.start()])
+        offsets.extend(range(last, match.start()))
+        new = _replacement(match)
+        pieces.append(new)
+        offsets.extend([match.start()] * len(new))
+        last = match.end()
+    pieces.append(text[last:])
+    offsets.extend(range(last, len(text)))
+    return "".join(pieces), offsets
+
+
+def _replacement(match: re.Match[str]) -> str:
+    kind = match.lastgroup
+    value = match.group(kind) if kind else ""
+    if kind == "format":
+        return "\n" if value in ("br", "sp", "ce", "in", "ti") else " "
+    if kind == "delimiter":
+        return _DELIMITERS[value]
+    if kind == "hex":
+        return bytes.fromhex(value[: len(value) // 2 * 2]).decode("cp1252", "replace")
+    if kind == "line":
+        return "\n"
+    if kind == "entity":
+        return html.unescape(value)
+    return "\n" if value.strip("/").lower() in _BLOCK_TAGS else " "
+
+
+def _strip_rtf(text: str) -> tuple[str, array[int]]:
+    pieces: list[str] = []
+    offsets: array[int] = array("l")
+    depth, silent_from, at, skip = 0, 0, 0, 0
+    while at < len(text):
+        char = text[at]
+        new, step = "", 1
+        if char == "{":
+            depth += 1
+            if not silent_from and text.startswith("{\\*", at):
+                silent_from = depth
+        elif char == "}":
+            if silent_from == depth:
+                silent_from = 0
+            depth = max(depth - 1, 0)
+        elif char == "\\" and (match := _RTF_WORD.match(text, at)):
+            step = match.end() - at
+            if match.group(1) in _RTF_SILENT and not silent_from:
+                silent_from = max(depth, 1)
+            new = _rtf_text(match)
+            if match.group(1) == "u":
+                skip = 1
+            elif skip and new:
+                new, skip = "", 0
+        elif char not in "\r\n":
+            new = char
+            if skip:
+                new, skip = "", 0
+        if new and not silent_from:
+            pieces.append(new)
+            offsets.extend([at] * len(new))
+        at += step
+    return "".join(pieces), offsets
+
+
+def _rtf_text(match: re.Match[str]) -> str:
+    word, number, byte, symbol = match.groups()
+    if byte:
+        return bytes.fromhex(byte).decode("cp1252", "replace")
+    if symbol:
+        return {"~": " ", "_": "-", "\n": "\n", "\r": "\n"}.get(symbol, symbol if symbol in "\\{}" else "")
+    if word in _RTF_BREAKS:
+        return "\n"
+    if word == "tab":
+        return " "
+    if word == "u" and number:
+        return chr(int(number) % 65536) if not 0xD800 <= int(number) % 65536 < 0xE000 else " "
+    return ""

@@ -1,0 +1,100 @@
+"""Load a language pack: the lists of phrases in ``fr/`` and ``en/``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from inference.labels.phrases import Lexer
+from inference.labels.text import fold
+
+LANGUAGES = ("en", "fr")
+FILES = ("assertions.toml", "sections.toml", "triggers.toml")
+
+
+@dataclass(frozen=True)
+class Pack:
+    """One language: its lexers, its word lists, and a version that changes with any phrase.
+
+    Attributes
+    ----------
+    version
+        ``fr-`` or ``en-`` and the first 12 hexadecimal digits of the SHA-256 of the pack's files.
+    words
+        Triggers and assertions.
+    normal
+        Statements that the whole examination is normal; they count on a study of bones only.
+    bone_study
+        Words that make a study one of bones. `follow_up` tells a follow-up examination.
+    headings
+        Words that give a heading its role: ``silent``, ``once``, ``findings``, ``conclusion``.
+    clinical
+        Words by which a sentence without heading goes on with the indication.
+    adjective_first
+        Whether the adjective stands before its noun (English) or after (French).
+    """
+
+    language: str
+    version: str
+    words: Lexer
+    normal: Lexer
+    bone_study: Lexer
+    other_study: Lexer
+    follow_up: Lexer
+    clinical: Lexer
+    headings: Lexer
+    bare_headings: re.Pattern[str]
+    places: Lexer
+    adjective_first: bool
+
+
+@cache
+def load(language: str) -> Pack:
+    """The pack of `language` (``fr`` or ``en``).
+
+    Raises
+    ------
+    PhraseError
+        When a phrase of the pack cannot be read.
+    """
+    folder = resources.files("inference.labels") / language
+    digest = hashlib.sha256()
+    tables: dict[str, dict[str, list[str]]] = {}
+    for name in FILES:
+        # Line ends must not change the version when a file is checked out on another system.
+        content = (folder / name).read_bytes().replace(b"\r\n", b"\n")
+        digest.update(name.encode() + b"\0" + content + b"\0")
+        tables[name] = tomllib.loads(content.decode("utf-8"))
+    return _build(language, f"{language}-{digest.hexdigest()[:12]}", tables)
+
+
+def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]]) -> Pack:
+    triggers, sections = dict(tables["triggers.toml"]), tables["sections.toml"]
+    never_skipped = triggers.pop("never_skipped")
+    normal = {"normal": triggers.pop("examination_normal")}
+    roles = ("silent", "once", "findings", "conclusion")
+    bare = "|".join(
+        re.escape(fold(heading)) for heading in sorted(sections["bare_headings"], key=len, reverse=True)
+    )
+
+    def study(name: str) -> Lexer:
+        return Lexer({name: sections[name]})
+
+    return Pack(
+        language=language,
+        version=version,
+        words=Lexer({**triggers, **tables["assertions.toml"]}, never_skipped),
+        normal=Lexer(normal),
+        bone_study=study("bone_study"),
+        other_study=study("other_study"),
+        follow_up=study("follow_up"),
+        clinical=study("clinical"),
+        headings=Lexer({role: sections[role] for role in roles}),
+        bare_headings=re.compile(rf"(?:{bare})"),
+        places=study("places"),
+        adjective_first=language == "en",
+    )
