@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -164,6 +164,8 @@ class Machine(Strict):
     decode_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
     decode_memory_mb: Annotated[int, Field(ge=512, le=65536)] = 2048
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
+    # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
+    simulated_clock: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,22 @@ class Config:
             known = ", ".join(sorted(self.sites)) or "none yet"
             raise ConfigError([Problem("sites/", "site", f"no site of this name; known sites: {known}")])
         return self.sites[name]
+
+    def now(self, site: str, day: date) -> datetime:
+        """Return our own clock in UTC: what `received`, `ai_completed` and the data cut are told by."""
+        if not self.machine.simulated_clock:
+            return datetime.now(UTC)
+        settings = self.site(site)
+        hour, minute = map(int, settings.night.hour.split(":"))
+        morning = datetime.combine(day + timedelta(days=1), time(hour, minute), tzinfo=settings.zone)
+        return morning.astimezone(UTC)
+
+    def bundle(self, site: str) -> Path:
+        """Return the folder of the site's model bundle."""
+        from inference.bundle import embedded  # noqa: PLC0415 - loads torch
+
+        chosen = self.site(site).model.bundle
+        return embedded() if chosen == "embedded" else (self.home / chosen).resolve()
 
     def decode_settings(self) -> DecodeSettings:
         """Return the limits of the sandboxed decoder."""
