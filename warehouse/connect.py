@@ -1,0 +1,229 @@
+"""The one way to the database: a single writer under a file lock, readers of published copies, migrations."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import SchemaVersionError, TransactionOpenError, WarehouseBusyError, WarehouseError
+from warehouse.statement import statement
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema: ``0001_spine.sql`` has version 1."""
+
+    version: int
+    name: str
+    sql: str
+    sha256: str
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Return the migrations of this version of Bilan in order, read from the installed package."""
+    folder = resources.files("warehouse").joinpath("migrations")
+    files = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
+    return tuple(_migration(item.name, item.read_bytes()) for item in files)
+
+
+def _migration(name: str, content: bytes) -> Migration:
+    return Migration(int(name.split("_", maxsplit=1)[0]), name, content.decode(), hashlib.sha256(content).hexdigest())
+
+
+@contextmanager
+def lock(path: Path, wait_minutes: float = 30.0) -> Iterator[None]:
+    """Hold the warehouse's file lock, waiting for whoever has it.
+
+    The lock is of the open file (`flock`), so it excludes threads of this process as well as other
+    processes, and the kernel frees it when its holder dies.
+
+    Raises
+    ------
+    WarehouseBusyError
+        If another run still has it after `wait_minutes`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + wait_minutes * 60
+        while not _acquired(descriptor):
+            if time.monotonic() >= deadline:
+                raise WarehouseBusyError(
+                    f"another run has been writing to the warehouse for {wait_minutes:g} minutes; "
+                    "wait until it ends and run this again"
+                )
+            time.sleep(_POLL_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquired(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def writer(path: Path, wait_minutes: float = 30.0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse for writing; one writer at a time on the whole machine.
+
+    Raises
+    ------
+    WarehouseBusyError
+        If another run keeps the warehouse longer than `wait_minutes`.
+    SchemaVersionError
+        If the database is not at the schema of this version of Bilan.
+    """
+    with lock(path, wait_minutes):
+        connection = _open(path)
+        try:
+            _check_version(connection)
+            yield connection
+        finally:
+            connection.close()
+
+
+@contextmanager
+def reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a published copy read-only.
+
+    Any number of readers, in any thread or process. A reader keeps seeing the copy that it opened
+    when a new one is published over it; the next reader sees the new one.
+
+    Raises
+    ------
+    WarehouseError
+        If there is no copy yet, or it cannot be opened.
+    SchemaVersionError
+        If the copy is not at the schema of this version of Bilan.
+    """
+    if not path.is_file():
+        raise WarehouseError("nothing has been published yet; run `bilan night` first")
+    # DuckDB caches databases by path within a process: opened directly, a replaced file would show
+    # its old content. A private database that attaches the file always opens what is there now.
+    connection = duckdb.connect(":memory:")
+    try:
+        try:
+            # `attach` takes no parameter: a path is quoted here, the one place where it must be.
+            quoted = str(path.absolute()).replace("'", "''")
+            connection.execute(f"attach '{quoted}' as warehouse (read_only)")
+        except duckdb.Error:
+            raise WarehouseError("the published copy cannot be opened; run `bilan night` to publish it anew") from None
+        connection.execute("use warehouse")
+        connection.execute(statement("lock_down"))
+        _check_version(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def migrate(path: Path, wait_minutes: float = 30.0) -> int:
+    """Bring the database at `path` to this version's schema, making it if there is none.
+
+    Each migration is applied in one transaction together with its entry in `schema_version`.
+    Returns the number of migrations applied now.
+
+    Raises
+    ------
+    WarehouseBusyError
+        As for `writer`.
+    SchemaVersionError
+        If the database was made by a newer version, or by other migrations than these.
+    """
+    with lock(path, wait_minutes):
+        connection = _open(path)
+        try:
+            return apply_migrations(connection)
+        finally:
+            connection.close()
+
+
+def apply_migrations(connection: duckdb.DuckDBPyConnection) -> int:
+    """Apply to an open database the migrations that it lacks; return how many."""
+    with transaction(connection):
+        connection.execute(statement("schema_version"))
+    applied = _applied(connection)
+    _refuse_foreign(applied)
+    lacking = [migration for migration in migrations() if migration.version not in applied]
+    for migration in lacking:
+        with transaction(connection):
+            connection.execute(migration.sql)
+            note = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
+            connection.execute(statement("note_migration"), note)
+    return len(lacking)
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what is done inside, or undo all of it when it raises. Does not nest.
+
+    Raises
+    ------
+    TransactionOpenError
+        If a transaction is open already.
+    """
+    try:
+        connection.execute("begin transaction")
+    except duckdb.TransactionException:
+        raise TransactionOpenError("a transaction is open already") from None
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
+
+
+def _open(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = duckdb.connect(str(path))
+    except duckdb.Error:
+        raise WarehouseError(
+            "the warehouse cannot be opened: it is in use by another program, or damaged (restore the last back-up)"
+        ) from None
+    try:
+        connection.execute(statement("lock_down"))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _applied(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    try:
+        return dict(connection.execute(statement("applied_migrations")).fetchall())
+    except duckdb.CatalogException:
+        return {}
+
+
+def _refuse_foreign(applied: dict[int, str]) -> None:
+    known = {migration.version: migration.sha256 for migration in migrations()}
+    if any(version not in known for version in applied):
+        raise SchemaVersionError(
+            "the warehouse was written by a newer version of Bilan; install that one or later"
+        )
+    if any(known[version] != sha256 for version, sha256 in applied.items()):
+        raise SchemaVersionError("the warehouse was made with other migrations than these; restore a matching back-up")
+
+
+def _check_version(connection: duckdb.DuckDBPyConnection) -> None:
+    applied = _applied(connection)
+    _refuse_foreign(applied)
+    if len(applied) < len(migrations()):
+        raise SchemaVersionError("the warehouse is older than this version of Bilan; run `bilan night` to update it")

@@ -1,0 +1,115 @@
+"""The ledger: what was offered and what became of it; the sum of outcomes equals what was offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from warehouse.connect import transaction
+from warehouse.load import load
+from warehouse.rows import LedgerRow
+from warehouse.statement import statement
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+KINDS = ("dicom", "message")
+OUTCOMES = (
+    "accepted",
+    "accepted_flagged",
+    "accepted_not_inferred",
+    "quarantined",
+    "duplicate",
+    "conflict",
+    "unmatched",
+    "not_dicom",
+    "not_hl7",
+)
+
+
+def record(connection: DuckDBPyConnection, rows: Sequence[LedgerRow]) -> int:
+    """Write the outcome of what was offered; return how many offers are new.
+
+    An offer that is in the ledger keeps its outcome: the same delivery seen again counts once.
+    """
+    return load(connection, "ledger", rows)
+
+
+def known_offers(connection: DuckDBPyConnection, site: str) -> set[str]:
+    """Return the `offer_id` of everything that this site was ever offered."""
+    return {offer for (offer,) in connection.execute(statement("known_offers"), {"site": site}).fetchall()}
+
+
+def known_places(connection: DuckDBPyConnection, site: str) -> set[tuple[str, str]]:
+    """Return (`place_id`, `stamp`) of every file taken: what needs no reading again."""
+    return set(connection.execute(statement("known_places"), {"site": site}).fetchall())
+
+
+def known_instances(connection: DuckDBPyConnection, site: str, instance_uids: Iterable[str]) -> dict[str, str]:
+    """Return the `content_id` of those of these images (pseudonyms) that were accepted before.
+
+    The same content again is a duplicate, another content under the same identifier a conflict.
+    """
+    given = {"site": site, "wanted": list(instance_uids)}
+    return dict(connection.execute(statement("known_instances"), given).fetchall())
+
+
+def known_messages(connection: DuckDBPyConnection, site: str, message_ids: Iterable[str]) -> set[str]:
+    """Return those of these messages (pseudonyms) that were taken before."""
+    given = {"site": site, "wanted": list(message_ids)}
+    return {message for (message,) in connection.execute(statement("known_messages"), given).fetchall()}
+
+
+def outcome_sums(connection: DuckDBPyConnection, site: str, night: date | None = None) -> dict[str, dict[str, int]]:
+    """Return the number of offers by kind and outcome (all nine, zeros too) of one night, or of all."""
+    sums = {kind: dict.fromkeys(OUTCOMES, 0) for kind in KINDS}
+    for kind, outcome, n in connection.execute(statement("outcome_sums"), {"site": site, "night": night}).fetchall():
+        sums[kind][outcome] = n
+    return sums
+
+
+def set_outcome(connection: DuckDBPyConnection, site: str, outcome: str, images: Mapping[str, Sequence[str]]) -> int:
+    """Take back the acceptance of images that turned out to be unusable; return how many changed.
+
+    `images` gives the reason codes by image (pseudonym); they come before the gate's own. The
+    images leave the table `instance`, so that no study counts them; their ledger rows, and those of
+    their duplicates, stay. An image that was not accepted keeps its outcome.
+    """
+    given = {
+        "site": site,
+        "outcome": outcome,
+        "images": list(images),
+        "codes": [list(codes) for codes in images.values()],
+    }
+    if not images:
+        return 0
+    with transaction(connection):
+        changed = connection.execute(statement("set_outcome"), given).fetchall()
+        connection.execute(statement("drop_instances"), {"site": site, "images": [image for (image,) in changed]})
+    return len(changed)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where a site's report events stand after `settle_matches`; `changed` ledger rows were updated."""
+
+    matched: int
+    unmatched: int
+    mismatched: int
+    changed: int
+
+
+def settle_matches(connection: DuckDBPyConnection, site: str) -> Settlement:
+    """Bring the outcome of every report event in line with the studies known now.
+
+    With a study and its patient: `accepted`, or `accepted_flagged` where the gate gave flags; with
+    a study of another patient: `quarantined` PATIENT_MISMATCH; without: `unmatched`. The gate's
+    codes stay in `reasons`. Only a function of what the tables hold: the order of arrival does not
+    matter, a second call changes nothing.
+    """
+    with transaction(connection):
+        changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
+    counts = dict(connection.execute(statement("match_counts"), {"site": site}).fetchall())
+    return Settlement(counts.get("matched", 0), counts.get("unmatched", 0), counts.get("mismatched", 0), changed)

@@ -1,0 +1,3 @@
+select version, sha256
+from schema_version
+order by version;

@@ -1,0 +1,3 @@
+select offer_id
+from ledger
+where site = $site;

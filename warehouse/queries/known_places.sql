@@ -1,0 +1,3 @@
+select place_id, stamp
+from ledger
+where site = $site;

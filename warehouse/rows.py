@@ -1,0 +1,74 @@
+"""Rows that callers write, one frozen dataclass per table, same field names.
+
+Identifiers in these are pseudonyms already. The row of `site` is `warehouse.site.SiteFacts`, that
+of `study` is `warehouse.study.StudyRow`; images, findings, report events and labels are the
+records of the inference package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model bundle; its first row stays, so `first_used` is the first night that used it (UTC)."""
+
+    model_sha256: str
+    model_name: str
+    model_version: str
+    threshold_doubtful: float
+    threshold_positive: float
+    first_used: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NightRow:
+    """How the last run of a night went; `status` is running, complete, late or failed. Times UTC.
+
+    `error` is a code, never a message.
+    """
+
+    site: str
+    day: date
+    started_at: datetime
+    completed_at: datetime | None
+    status: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One file or message offered, with its outcome; `reasons` has the deciding code first.
+
+    `study_uid`, `instance_uid` and `message_id` are given where they are known.
+    """
+
+    site: str
+    offer_id: str
+    kind: str
+    source: str
+    night: date
+    received_at: datetime
+    place_id: str
+    stamp: str
+    content_id: str
+    outcome: str
+    reasons: tuple[str, ...]
+    study_uid: str | None
+    instance_uid: str | None
+    message_id: str | None
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """A clinician's answer on a case: fracture, no_fracture or unsure; `author` is a pseudonym."""
+
+    site: str
+    study_uid: str
+    author: str
+    verdict: str
+    decided_at: datetime
+    key_id: str
