@@ -1,0 +1,25 @@
+-- figure: caught_by_safety_net
+-- title fr: Fractures rattrapées par le filet de sécurité
+-- title en: Fractures caught by the safety net
+-- definition fr: Examens positifs ou douteux pour l'IA, sans fracture au compte rendu, où un clinicien a ensuite conclu à une
+--    fracture.
+-- definition en: Studies positive or doubtful for the AI, without fracture in the report, for which a clinician then said fracture.
+-- numerator fr: verdicts « fracture »
+-- numerator en: verdicts of fracture
+-- denominator fr: examens IA positive, compte rendu sans fracture
+-- denominator en: studies AI positive, report without fracture
+-- exclusions fr: les mêmes que pour l'accord ; discordances non revues
+-- exclusions en: the same as for agreement; discordances not reviewed
+-- unit: studies
+-- source: study
+select
+    count(*) filter (verdict = 'fracture' and coalesce(verdict_at <= $cut, true)) as numerator,
+    count(*) as denominator,
+    {'not_reviewed': count(*) filter (verdict is null or verdict_at > $cut)} as excluded
+from study
+where site = $site and day >= $start and day < $end
+    and ai_result in ('positive', 'doubtful')
+    and report_state in ('final', 'corrected')
+    and coalesce(report_final <= $cut, true)
+    and report_label = 'absent'
+    and coalesce(report_acuity, 'none') not in ('followup', 'old')

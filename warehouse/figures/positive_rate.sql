@@ -1,0 +1,22 @@
+-- figure: positive_rate
+-- title fr: Taux de positifs
+-- title en: Positive rate
+-- definition fr: Part des examens analysés dont le résultat de l'IA est positif (score maximal au moins égal au seuil « positif »).
+-- definition en: Share of analysed studies with a positive AI result (highest score at or above the positive threshold).
+-- numerator fr: examens positifs
+-- numerator en: positive studies
+-- denominator fr: examens positifs, douteux ou négatifs
+-- denominator en: positive, doubtful or negative studies
+-- exclusions fr: analyse échouée ; examen non analysé
+-- exclusions en: analysis failed; study not analysed
+-- unit: share
+-- source: study
+select
+    count(*) filter (ai_result = 'positive') as numerator,
+    count(*) filter (ai_result in ('positive', 'doubtful', 'negative')) as denominator,
+    {
+        'failed': count(*) filter (ai_result = 'failed'),
+        'not_processed': count(*) filter (ai_result = 'not_processed')
+    } as excluded
+from study
+where site = $site and day >= $start and day < $end
