@@ -11,10 +11,12 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from inference import dicom, hl7
 from inference.records import Instance, Rejection, ReportEvent
@@ -22,23 +24,34 @@ from pipelines.config import Config, FolderSource, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.sources import folder
 from pipelines.sources.folder import Offered
-from warehouse import connect, identified, ledger, load
+from warehouse import connect, identified, ledger, load, pending
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.rows import LedgerRow
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 CHUNK = 200
-ACCEPTED = ("accepted", "accepted_flagged", "accepted_not_inferred", "unmatched")
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Read:
+    """One file of a source, read by the gate and not judged yet: one entry, or one per message."""
+
+    offered: Offered
+    digest: str
+    entries: list[Instance | tuple[ReportEvent, ...] | Rejection]
 
 
 @dataclass
-class Seen:
-    """What the ledger knows already, by pseudonym; grows while files are judged."""
+class Known:
+    """What was taken before among a chunk's images and messages, by pseudonym; grows while judging."""
 
-    places: set[tuple[str, str]]
-    offers: set[str]
     instances: dict[str, str]
     messages: set[str]
-    controls: dict[str, str]
+    controls: set[str]
 
 
 @dataclass
@@ -53,6 +66,81 @@ class Judged:
     refuse: Path | None = None
 
 
+def take(config: Config, name: str, day: date, content: str, progress: Progress | None = None) -> dict[str, int]:
+    """Take everything stable that the site's sources of one kind offer and the ledger lacks.
+
+    Parameters
+    ----------
+    content
+        ``dicom`` or ``hl7``.
+
+    Returns
+    -------
+    dict
+        New ledger rows by outcome.
+
+    Raises
+    ------
+    SourceUnreachableError
+        After the other sources were read, if one could not be; what was taken stays taken.
+    """
+    site = config.site(name)
+    mask = Pseudonymiser(read_key(config.key(name)))
+    gate = Intake(site, day, config.now(name, day), mask, config.spool(name), config.quarantine(name))
+    with writer(config) as connection:
+        places = ledger.known_places(connection, name)
+    counts: Counter[str] = Counter()
+    unreachable: list[str] = []
+    for source in (source for source in site.sources if source.content == content):
+        try:
+            for chunk in chunks(_new(gate, source, places), CHUNK):
+                counts.update(_commit(config, gate, [gate.read(offered, content) for offered in chunk]))
+                if progress:
+                    progress(f"{name}: {sum(counts.values())} {content} files and messages taken")
+        except SourceUnreachableError as error:
+            unreachable.append(str(error))
+        except PermissionError:
+            unreachable.append(f"source {source.name}: a file in it cannot be read; check its permissions")
+    if unreachable:
+        raise SourceUnreachableError("\n".join(unreachable))
+    return dict(counts)
+
+
+def _new(gate: Intake, source: FolderSource, places: set[tuple[str, str]]) -> Iterator[Offered]:
+    # Stability is a matter of the machine's clock, also when ours is simulated.
+    for offered in folder.stable(source.name, source.path, datetime.now(UTC), source.stable_seconds):
+        if gate.place(offered) not in places:
+            yield offered
+
+
+def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
+    """Judge a chunk of files, keep them, and write their rows in one transaction."""
+    with writer(config) as connection:
+        offers = pending.offers(connection, gate.site.site, [gate.offer(item, 0) for item in read])
+        known = gate.known(connection, read)
+        judged = [gate.judge(item, known) for item in read if gate.offer(item, 0) not in offers]
+        for item in judged:
+            _keep(item)
+        instances = [instance for item in judged for instance in item.instances]
+        identified.remember(config.identified, gate.site.site, gate.mask, instances)
+        with connect.transaction(connection):
+            facts = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
+            days = [gate.day(instance) for instance in instances]
+            load.load(connection, "instance", instances, day=days, **facts)
+            load.load(connection, "report_event", [event for item in judged for event in item.events], **facts)
+            ledger.record(connection, [row for item in judged for row in item.rows])
+    return Counter(row.outcome for item in judged for row in item.rows)
+
+
+def _keep(item: Judged) -> None:
+    if item.keep:
+        copy(item.offered.path, item.keep)
+    if item.refuse:
+        copy(item.offered.path, item.refuse)
+        notes = [{"outcome": row.outcome, "reasons": row.reasons, "received_at": row.received_at.isoformat()} for row in item.rows]
+        item.refuse.with_suffix(".json").write_text(json.dumps(notes, indent=2), encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Intake:
     """One site's gate for one night."""
@@ -64,182 +152,145 @@ class Intake:
     spool: Path
     quarantine: Path
 
-    def judge(self, offered: Offered, content: str, seen: Seen) -> Judged:
-        """Judge one file: bytes to outcome, ledger rows, facts; nothing is written."""
-        digest, data = _digest(offered.path, keep=content == "hl7")
-        if content == "hl7":
-            return self._messages(offered, digest, data, seen)
-        return self._image(offered, digest, seen)
-
     def place(self, offered: Offered) -> tuple[str, str]:
         """Return where a file lies (as a pseudonym) and its size and time."""
-        return self.mask.of("place", f"{offered.source}/{offered.place}"), offered.stamp
+        return self.mask.of("place_id", f"{offered.source}/{offered.place}"), offered.stamp
 
-    def _row(self, offered: Offered, digest: str, index: int, outcome: str, codes: tuple[str, ...], **known: str | None) -> LedgerRow:
-        return LedgerRow(
-            offer_id=self.mask.of("offer", f"{offered.source}/{offered.place}/{digest}/{index}"),
-            kind=known.pop("kind") or "dicom",
-            source=offered.source,
-            night=self.night,
-            received_at=self.now,
-            place_id=self.place(offered)[0],
-            stamp=offered.stamp,
-            content_id=self.mask.of("content", digest),
-            outcome=outcome,
-            reasons=codes,
-            study_uid=known.get("study_uid"),
-            instance_uid=known.get("instance_uid"),
-            message_id=known.get("message_id"),
+    def offer(self, item: Read, index: int) -> str:
+        """Return the identity of an offer: the same content in the same place is the same offer."""
+        return self.mask.of("offer_id", f"{item.offered.source}/{item.offered.place}/{item.digest}/{index}")
+
+    def day(self, instance: Instance) -> date:
+        """Return the local day of an image: of its acquisition, else of its study, else of receipt."""
+        return (instance.acquired_at or instance.study_at or self.now).astimezone(self.site.zone).date()
+
+    def read(self, offered: Offered, content: str) -> Read:
+        """Read one file through the gate; its bytes decide, never its name."""
+        settings, now = self.site.gate_settings(), datetime.now(UTC)
+        if content == "hl7":
+            data = offered.path.read_bytes()
+            entries = list(hl7.read(data, settings, now)) or [Rejection("not_hl7", ("NOT_HL7",))]
+            return Read(offered, hashlib.sha256(data).hexdigest(), entries)
+        with offered.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return Read(offered, digest, [dicom.gate(offered.path, settings, now)])
+
+    def known(self, connection: DuckDBPyConnection, read: list[Read]) -> Known:
+        """Look up which of a chunk's images and messages were taken before."""
+        entries = [entry for item in read for entry in item.entries]
+        images = [self.mask.of("instance_uid", entry.instance_uid) for entry in entries if isinstance(entry, Instance)]
+        events = [event for entry in entries if isinstance(entry, tuple) for event in entry]
+        messages = [self.mask.of("message_id", event.message_id) for event in events]
+        controls = [self.mask.of("control_id", event.control_id) for event in events if event.control_id]
+        site = self.site.site
+        return Known(
+            ledger.known_instances(connection, site, images),
+            ledger.known_messages(connection, site, messages),
+            pending.controls(connection, site, controls),
         )
 
-    def _image(self, offered: Offered, digest: str, seen: Seen) -> Judged:
-        content_id = self.mask.of("content", digest)
-        result = dicom.gate(offered.path, self.site.gate_settings(), datetime.now(UTC))
-        refuse = self.quarantine / f"{content_id}.bin"
-        if isinstance(result, Rejection):
-            row = self._row(offered, digest, 0, result.outcome, result.reasons, kind="dicom")
-            return Judged(offered, [row], refuse=refuse)
-        uids: dict[str, str | None] = {"study_uid": result.study_uid, "instance_uid": result.instance_uid, "kind": "dicom"}
-        instance_id = self.mask.of("instance_uid", result.instance_uid)
-        known = seen.instances.get(instance_id)
-        if known == content_id:
-            return Judged(offered, [self._row(offered, digest, 0, "duplicate", ("DUPLICATE",), **uids)])
-        if known is not None:
-            row = self._row(offered, digest, 0, "conflict", ("UID_CONFLICT",), **uids)
-            return Judged(offered, [row], refuse=refuse)
-        seen.instances[instance_id] = content_id
-        outcome, codes = dicom.outcome(result)
-        keep = self.spool / "dicom" / self.mask.of("study_uid", result.study_uid) / f"{instance_id}.dcm"
-        return Judged(offered, [self._row(offered, digest, 0, outcome, codes, **uids)], instances=[result], keep=keep)
-
-    def _messages(self, offered: Offered, digest: str, data: bytes, seen: Seen) -> Judged:
-        content_id = self.mask.of("content", digest)
-        judged = Judged(offered, [])
-        for index, entry in enumerate(hl7.read(data, self.site.gate_settings(), datetime.now(UTC))):
-            outcome, codes, events = self._message(entry, seen)
-            first = events[0].message_id if events else None
-            if outcome == "unmatched":
-                judged.events.extend(events)
-            judged.rows.append(self._row(offered, digest, index, outcome, codes, message_id=first, kind="message"))
-        if any(row.outcome in ACCEPTED for row in judged.rows):
-            judged.keep = self.spool / "messages" / f"{content_id}.hl7"
-        if any(row.outcome in ("quarantined", "conflict", "not_hl7") for row in judged.rows):
+    def judge(self, item: Read, known: Known) -> Judged:
+        """Give each entry of a file its one outcome."""
+        judged = Judged(item.offered, [])
+        content_id = self.mask.of("content_id", item.digest)
+        for index, entry in enumerate(item.entries):
+            if isinstance(entry, Instance):
+                row = self._image(item, entry, content_id, known)
+                if row.outcome.startswith("accepted"):
+                    judged.instances.append(entry)
+                    judged.keep = self.spool / "dicom" / str(row.study_uid) / f"{row.instance_uid}.dcm"
+            elif isinstance(entry, tuple):
+                row = self._message(item, index, entry, known)
+                if row.outcome == "unmatched":
+                    judged.events.extend(entry)
+                    judged.keep = self.spool / "messages" / f"{content_id}.hl7"
+            else:
+                row = self._row(item, index, entry.outcome, entry.reasons)
+            judged.rows.append(row)
+        if any(row.outcome in ("quarantined", "conflict", "not_dicom", "not_hl7") for row in judged.rows):
             judged.refuse = self.quarantine / f"{content_id}.bin"
         return judged
 
-    def _message(self, entry: tuple[ReportEvent, ...] | Rejection, seen: Seen) -> tuple[str, tuple[str, ...], tuple[ReportEvent, ...]]:
-        if isinstance(entry, Rejection):
-            return entry.outcome, entry.reasons, ()
-        message_id = self.mask.of("message_id", entry[0].message_id)
-        if message_id in seen.messages:
-            return "duplicate", ("DUPLICATE",), entry
-        control = self.mask.of("control_id", entry[0].control_id) if entry[0].control_id else None
-        if control is not None and control in seen.controls:
-            return "conflict", ("UID_CONFLICT",), entry
-        seen.messages.update(self.mask.of("message_id", event.message_id) for event in entry)
-        if control is not None:
-            seen.controls[control] = message_id
+    def _image(self, item: Read, instance: Instance, content_id: str, known: Known) -> LedgerRow:
+        image = self.mask.of("instance_uid", instance.instance_uid)
+        outcome, codes = dicom.outcome(instance)
+        if image in known.instances:
+            same = known.instances[image] == content_id
+            outcome, codes = ("duplicate", ("DUPLICATE",)) if same else ("conflict", ("UID_CONFLICT",))
+        else:
+            known.instances[image] = content_id
+        return self._row(item, 0, outcome, codes, study_uid=self.mask.of("study_uid", instance.study_uid), instance_uid=image)
+
+    def _message(self, item: Read, index: int, events: tuple[ReportEvent, ...], known: Known) -> LedgerRow:
+        first = self.mask.of("message_id", events[0].message_id)
+        control = self.mask.of("control_id", events[0].control_id) if events[0].control_id else None
         # Every report is unmatched until `ledger.settle_matches` finds its study.
-        return "unmatched", ("UNMATCHED", *entry[0].flags), entry
+        outcome, codes = "unmatched", ("UNMATCHED", *events[0].flags)
+        if first in known.messages:
+            outcome, codes = "duplicate", ("DUPLICATE",)
+        elif control is not None and control in known.controls:
+            outcome, codes = "conflict", ("UID_CONFLICT",)
+        else:
+            known.messages.update(self.mask.of("message_id", event.message_id) for event in events)
+            if control is not None:
+                known.controls.add(control)
+        return self._row(item, index, outcome, codes, message_id=first)
 
-
-def _digest(path: Path, *, keep: bool) -> tuple[str, bytes]:
-    with path.open("rb") as file:
-        if keep:
-            data = file.read()
-            return hashlib.sha256(data).hexdigest(), data
-        return hashlib.file_digest(file, "sha256").hexdigest(), b""
-
-
-def take(config: Config, name: str, day: date, progress: Callable[[str], None] | None = None) -> dict[str, int]:
-    """Take everything stable that the sources offer and that is not in the ledger yet.
-
-    Returns the number of new ledger rows by outcome. What was taken before a failure stays taken.
-
-    Raises
-    ------
-    SourceUnreachableError
-        After all other sources were read, if one could not be.
-    """
-    site = config.site(name)
-    mask = Pseudonymiser(read_key(config.key(name)))
-    gate = Intake(site, day, config.now(name, day), mask, config.spool(name), config.quarantine(name))
-    with connect.writer(config.warehouse, config.machine.writer_wait_minutes) as connection:
-        seen = Seen(
-            places=ledger.known_places(connection, name),
-            offers=ledger.known_offers(connection, name),
-            instances=ledger.known_instances(connection, name),
-            messages=ledger.known_messages(connection, name),
-            controls=ledger.known_controls(connection, name),
+    def _row(
+        self,
+        item: Read,
+        index: int,
+        outcome: str,
+        codes: tuple[str, ...],
+        study_uid: str | None = None,
+        instance_uid: str | None = None,
+        message_id: str | None = None,
+    ) -> LedgerRow:
+        place, stamp = self.place(item.offered)
+        content = next(source.content for source in self.site.sources if source.name == item.offered.source)
+        return LedgerRow(
+            site=self.site.site,
+            offer_id=self.offer(item, index),
+            kind="dicom" if content == "dicom" else "message",
+            source=item.offered.source,
+            night=self.night,
+            received_at=self.now,
+            place_id=place,
+            stamp=stamp,
+            content_id=self.mask.of("content_id", item.digest),
+            outcome=outcome,
+            reasons=codes,
+            study_uid=study_uid,
+            instance_uid=instance_uid,
+            message_id=message_id,
+            key_id=self.mask.key_id,
         )
-    counts: Counter[str] = Counter()
-    unreachable: list[str] = []
-    for source in site.sources:
-        try:
-            for chunk in _chunks(_new(gate, source, seen)):
-                _commit(config, gate, [gate.judge(offered, source.content, seen) for offered in chunk], seen, counts)
-                if progress:
-                    progress(f"{name}: {sum(counts.values())} files and messages taken")
-        except (SourceUnreachableError, OSError) as error:
-            text = str(error) if isinstance(error, SourceUnreachableError) else f"source {source.name}: a file in it cannot be read; check its permissions"
-            unreachable.append(text)
-    if unreachable:
-        raise SourceUnreachableError("\n".join(unreachable))
-    return dict(counts)
 
 
-def _new(gate: Intake, source: FolderSource, seen: Seen) -> Iterator[Offered]:
-    # Stability is a matter of the machine's clock, also when ours is simulated.
-    for offered in folder.stable(source.name, source.path, datetime.now(UTC), source.stable_seconds):
-        if gate.place(offered) not in seen.places:
-            yield offered
-
-
-def _chunks(items: Iterator[Offered]) -> Iterator[list[Offered]]:
-    chunk: list[Offered] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _commit(config: Config, gate: Intake, judged: list[Judged], seen: Seen, counts: Counter[str]) -> None:
-    for item in judged:
-        rows = [row for row in item.rows if row.offer_id not in seen.offers]
-        if rows and item.keep:
-            copy(item.offered.path, item.keep)
-        if rows and item.refuse:
-            copy(item.offered.path, item.refuse)
-            _note(item.refuse.with_suffix(".json"), rows)
-    instances = [instance for item in judged for instance in item.instances]
-    events = [event for item in judged for event in item.events]
-    identified.remember(config.identified, gate.site.site, gate.mask, instances)
-    with connect.writer(config.warehouse, config.machine.writer_wait_minutes) as connection:
-        connection.begin()
-        load.load(connection, "instance", instances, site=gate.site.site, pseudonymiser=gate.mask, zone=gate.site.time_zone, received_at=gate.now)
-        load.load(connection, "report_event", events, site=gate.site.site, pseudonymiser=gate.mask, received_at=gate.now)
-        rows = [row for item in judged for row in item.rows if row.offer_id not in seen.offers]
-        ledger.record(connection, gate.site.site, gate.mask, rows)
-        connection.commit()
-    seen.offers.update(row.offer_id for row in rows)
-    counts.update(row.outcome for row in rows)
+def writer(config: Config) -> AbstractContextManager[DuckDBPyConnection]:
+    """Open the warehouse for writing, waiting as long as the machine's settings say."""
+    return connect.writer(config.warehouse, config.machine.writer_wait_minutes)
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file so that the target is whole or absent: written aside, synced, renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name(f".{target.name}.{os.getpid()}")
-    with source.open("rb") as reader, aside.open("wb") as writer:
+    with source.open("rb") as reader, aside.open("wb") as file:
         while block := reader.read(1 << 20):
-            writer.write(block)
-        writer.flush()
-        os.fsync(writer.fileno())
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(target)
 
 
-def _note(path: Path, rows: list[LedgerRow]) -> None:
-    lines = [{"outcome": row.outcome, "reasons": list(row.reasons), "received_at": row.received_at.isoformat()} for row in rows]
-    path.write_text(json.dumps(lines, indent=2), encoding="utf-8")
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield lists of at most `size` items."""
+    chunk: list[T] = []
+    for item in items:
+        chunk.append(item)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,18 +1,17 @@
 """One site's night: take what was offered, infer, read reports, assemble, issue the list.
 
 Each step is a function of the configuration, a site and a local date; it can be run alone and
-again, and returns counts only. `run` calls them in order, as the Dagster assets do.
+again, and returns counts only. The Dagster assets call them in order.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -21,138 +20,133 @@ from PIL import Image
 from inference import hl7, infer
 from inference.infer import Inferred, Task
 from inference.labels import engine
-from inference.records import Finding, ReportLabel
+from inference.records import Finding, ReportEvent, ReportLabel
 from inference.redaction import redact
 from pipelines import intake
 from pipelines.config import Config, Site
+from pipelines.errors import SourceUnreachableError
+from pipelines.intake import chunks, writer
 from reports import daily
-from warehouse import connect, identified, ledger, load, publish, rows, study
+from warehouse import connect, identified, ledger, load, nights, pending, publish, rows, study
 from warehouse.pseudonym import Pseudonymiser, read_key
+from warehouse.site import SiteFacts
 
 Progress = Callable[[str], None]
 CHUNK = 64
 # A list is issued again when late data change one of the days before it.
 LATE_DAYS = 14
+FIRST_DAY = date(1970, 1, 1)
 
 
-def run(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, Any]:
-    """Run the whole night of one site and return what was made and the ledger's sums.
-
-    Raises
-    ------
-    SourceUnreachableError
-        If a source cannot be read; what was taken before stays and the night is `failed`.
-    """
-    result: dict[str, Any] = {"site": site, "day": day.isoformat()}
-    begin(config, site, day)
-    with recorded(config, site, day):
-        result["taken"] = take(config, site, day, progress)
-        result["inferred"] = infer_images(config, site, day, progress)
-        result["labelled"] = label_reports(config, site, day)
-        result["assembled"] = assemble(config, site, day)
-        result["lists"] = issue_lists(config, site, day)
-    return result
+def begin(config: Config, site: str, days: Sequence[date]) -> None:
+    """Bring the schema and the site's facts up to date and open the nights' rows."""
+    connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
+    with writer(config) as connection:
+        _keep_site(connection, config.site(site), days[-1])
+        for day in days:
+            nights.begin(connection, site, day, config.now(site, day))
+            nights.clear(connection, site, day)
 
 
-def begin(config: Config, site: str, day: date) -> None:
-    """Bring the schema and the site's facts up to date and open the night's row."""
-    settings = config.site(site)
-    (config.home / "data").mkdir(exist_ok=True)
-    connect.migrate(config.warehouse)
-    with _writer(config) as connection:
-        rows.keep_site(connection, _site_row(settings, day))
-        rows.open_night(connection, site, day, config.now(site, day))
+def take_images(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
+    """Take what the image sources offer; a source that cannot be read fails the night at its end."""
+    return _take(config, site, day, "dicom", progress)
+
+
+def take_messages(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
+    """Take what the message sources offer; a source that cannot be read fails the night at its end."""
+    return _take(config, site, day, "hl7", progress)
+
+
+def _take(config: Config, site: str, day: date, content: str, progress: Progress | None) -> dict[str, int]:
+    try:
+        return intake.take(config, site, day, content, progress)
+    except SourceUnreachableError as error:
+        if progress:
+            progress(f"{site}: {error}")
+        # The list is still made of what there is: a silent RIS must not hide this night's images.
+        with writer(config) as connection:
+            nights.fail(connection, site, day, "SOURCE_UNREACHABLE")
+        return {}
 
 
 @contextmanager
-def recorded(config: Config, site: str, day: date) -> Iterator[None]:
-    """Write into the night's row that what runs inside failed, when it does."""
+def recorded(config: Config, site: str, days: Sequence[date]) -> Iterator[None]:
+    """Write into the nights' rows that what runs inside failed, when it does."""
     try:
         yield
     except BaseException as error:
-        with _writer(config) as connection:
-            rows.close_night(connection, site, day, config.now(site, day), "failed", type(error).__name__)
+        with writer(config) as connection:
+            for day in days:
+                nights.fail(connection, site, day, type(error).__name__)
         raise
-
-
-def take(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
-    """Take what the sources offer; see `intake.take`."""
-    return intake.take(config, site, day, progress)
 
 
 def infer_images(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
     """Score every accepted in-scope image that the site's model has not scored yet."""
-    from inference import bundle  # noqa: PLC0415 - loads torch
-
-    folder = config.bundle(site)
-    described = bundle.describe(folder)
-    with _writer(config) as connection:
-        pending = rows.pending_images(connection, site, described["sha256"])
-        rows.keep_model(connection, described, config.now(site, day))
-    spool = config.spool(site)
-    tasks = [Task(study_id, image_id, spool / "dicom" / study_id / f"{image_id}.dcm") for study_id, image_id in pending]
+    folder, described = _model(config, site)
+    with writer(config) as connection:
+        images = pending.images(connection, site, described["sha256"])
+        _keep_model(connection, described, config.now(site, day))
+    spool = config.spool(site) / "dicom"
+    tasks = [Task(study_id, image_id, spool / study_id / f"{image_id}.dcm") for study_id, image_id in images]
     counts: Counter[str] = Counter()
-    for chunk in _chunks(infer.run(tasks, folder, config.decode_settings()), CHUNK):
+    for chunk in chunks(infer.run(tasks, folder, config.decode_settings()), CHUNK):
         _keep(config, site, day, chunk)
-        counts.update(_kind(item) for item in chunk)
+        counts.update(item.finding.status if item.finding else "undecodable" for item in chunk)
         if progress:
             progress(f"{site}: {sum(counts.values())} of {len(tasks)} images analysed")
     return dict(counts)
 
 
-def _kind(item: Inferred) -> str:
-    return item.finding.status if item.finding else "undecodable"
-
-
 def _keep(config: Config, site: str, day: date, chunk: list[Inferred]) -> None:
     thumbnails = config.spool(site) / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
-    now = config.now(site, day)
-    findings: list[Finding] = []
     for item in chunk:
-        if item.finding:
-            findings.append(replace(item.finding, ai_completed=now))
         if item.thumbnail is not None:
             target = thumbnails / f"{item.task.instance_uid}.png"
             aside = target.with_name(f".{target.name}.{os.getpid()}")
             Image.fromarray(item.thumbnail).save(aside, format="PNG")
             aside.replace(target)
-    with _writer(config) as connection:
-        connection.begin()
-        load.load(connection, "finding", findings, site=site, pseudonymiser=_mask(config, site), masked=True)
-        for item in chunk:
-            if item.rejection:
-                ledger.set_outcome(connection, site, item.task.instance_uid, item.rejection.outcome, item.rejection.reasons)
-        connection.commit()
+    now = config.now(site, day)
+    findings: list[Finding] = [replace(item.finding, ai_completed=now) for item in chunk if item.finding]
+    refused = {item.task.instance_uid: item.rejection.reasons for item in chunk if item.rejection}
+    with writer(config) as connection:
+        load.load(connection, "finding", findings, site=site, key_id=_mask(config, site).key_id)
+        ledger.set_outcome(connection, site, "quarantined", refused)
+    for item in chunk:
+        if item.rejection:
+            config.quarantine(site).mkdir(parents=True, exist_ok=True)
+            intake.copy(item.task.path, config.quarantine(site) / f"{item.task.instance_uid}.bin")
 
 
-def label_reports(config: Config, site: str, day: date) -> dict[str, int]:
-    """Label every report event that has no label by the present language packs."""
-    settings = config.site(site)
-    mask = _mask(config, site)
-    with _writer(config) as connection:
-        pending = rows.unlabelled(connection, site)
+def label_reports(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
+    """Label every report event that has no label yet."""
+    settings, mask = config.site(site), _mask(config, site)
+    with writer(config) as connection:
+        files = pending.labels(connection, site)
     labels: list[ReportLabel] = []
-    for content_id, wanted in pending.items():
+    for content_id in files:
         data = (config.spool(site) / "messages" / f"{content_id}.hl7").read_bytes()
         for entry in hl7.read(data, settings.gate_settings(), config.now(site, day)):
-            if isinstance(entry, tuple):
-                labels.extend(_label(settings, event) for event in entry if mask.of("message_id", event.message_id) in wanted)
-    with _writer(config) as connection:
+            labels += [_label(settings, event) for event in entry] if isinstance(entry, tuple) else []
+    with writer(config) as connection:
         load.load(connection, "report_label", labels, site=site, pseudonymiser=mask)
+    if progress and labels:
+        progress(f"{site}: {len(labels)} reports read")
     return dict(Counter(label.label for label in labels))
 
 
-def _label(site: Site, event: Any) -> ReportLabel:
+def _label(site: Site, event: ReportEvent) -> ReportLabel:
     found = engine.label(event.text, site.language)
-    evidence = redact(found.evidence) if site.evidence == "redacted" and found.evidence else None
+    kept = redact(found.evidence) if site.evidence == "redacted" and found.evidence else None
     return ReportLabel(
         message_id=event.message_id,
         label=found.label,
         acuity=found.acuity,
         tier=found.tier,
         language=found.language,
-        evidence=evidence,
+        evidence=kept,
         start=found.start,
         end=found.end,
         rules=found.rules,
@@ -160,15 +154,15 @@ def _label(site: Site, event: Any) -> ReportLabel:
     )
 
 
-def assemble(config: Config, site: str, day: date) -> dict[str, int]:
-    """Match reports with studies, rebuild the study table, and publish the readers' copy."""
-    with _writer(config) as connection:
+def assemble(config: Config, site: str, days: Sequence[date]) -> None:
+    """Match reports with studies, rebuild the study table, close the nights, publish the readers' copy."""
+    with writer(config) as connection:
         ledger.settle_matches(connection, site)
-        days = study.rebuild(connection, site, None)
-        now = config.now(site, day)
-        rows.close_night(connection, site, day, now, _punctual(config.site(site), day, now), None)
-        publish.publish(connection, config.published)
-    return {"days": len(days)}
+        study.rebuild(connection, site, None)
+        for day in days:
+            now = config.now(site, day)
+            nights.close(connection, site, day, now, _punctual(config.site(site), day, now))
+    publish.publish(config.warehouse, config.published)
 
 
 def _punctual(site: Site, day: date, now: datetime) -> str:
@@ -177,21 +171,27 @@ def _punctual(site: Site, day: date, now: datetime) -> str:
     return "late" if now > due else "complete"
 
 
-def issue_lists(config: Config, site: str, day: date) -> dict[str, Any]:
-    """Issue the flagged list of the day, and again those of the days before that late data changed."""
+def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, Any]:
+    """Issue the flagged list of each day, and again those of the days before that late data changed."""
     made: list[str] = []
-    result: dict[str, Any] = {}
+    studies = flagged = 0
     with connect.reader(config.published) as connection:
-        for offset in range(LATE_DAYS, -1, -1):
-            when = day - timedelta(days=offset)
-            folder = config.list_folder(site, when)
-            cases = daily.case_ids(connection, site, when)
-            if when != day and not (cases and daily.is_stale(connection, site, when, folder)):
+        for day in _lists(days):
+            folder = config.list_folder(site, day)
+            if day not in days and not daily.is_stale(connection, site, day, folder):
                 continue
-            issued = daily.render(connection, site, when, config.spool(site) / "thumbnails", links(config, site, cases), folder)
+            addresses = links(config, site, daily.study_ids(connection, site, day))
+            issued = daily.render(connection, site, day, config.spool(site) / "thumbnails", addresses, folder)
             made += [str(issued.html), str(issued.csv)]
-            result = {"studies": issued.studies, "flagged": issued.flagged}
-    return {**result, "made": made}
+        for day in days:
+            counts = nights.day_counts(connection, site, day)
+            studies, flagged = studies + counts[0], flagged + counts[1]
+    return {"studies": studies, "flagged": flagged, "made": made}
+
+
+def _lists(days: Sequence[date]) -> list[date]:
+    earlier = [days[0] - timedelta(days=offset) for offset in range(LATE_DAYS, 0, -1)]
+    return [*earlier, *days]
 
 
 def links(config: Config, site: str, study_ids: Iterable[str]) -> dict[str, str]:
@@ -199,36 +199,63 @@ def links(config: Config, site: str, study_ids: Iterable[str]) -> dict[str, str]
     template = config.site(site).pacs_link
     if template is None:
         return {}
-    known = identified.lookup(config.identified, site, study_ids)
+    found = identified.lookup(config.identified, site, list(study_ids))
+    return {study_id: _address(template, item.study_uid, item.accession_number) for study_id, item in found.items()}
+
+
+def _address(template: str, study_uid: str, accession_number: str | None) -> str:
+    filled = template.replace("{study_uid}", quote(study_uid, safe=""))
+    return filled.replace("{accession_number}", quote(accession_number or "", safe=""))
+
+
+def failures(config: Config, site: str, days: Sequence[date]) -> list[str]:
+    """Return the error codes of those of these nights that failed."""
+    with connect.reader(config.published) as connection:
+        states = nights.states(connection, site, days)
+    return sorted({error or "UNKNOWN" for status, error in states.values() if status == "failed"})
+
+
+def summary(config: Config, site: str, day: date) -> dict[str, Any]:
+    """Return what a night came to: its status, the ledger's sums, studies, and the files made."""
+    with connect.reader(config.published) as connection:
+        status, error = nights.states(connection, site, [day]).get(day, ("failed", "NOT_RUN"))
+        sums = ledger.outcome_sums(connection, site, day)
+        studies, flagged = nights.day_counts(connection, site, day)
+    folder = config.list_folder(site, day)
     return {
-        study_id: template.replace("{study_uid}", quote(found.study_uid, safe="")).replace(
-            "{accession_number}", quote(found.accession_number or "", safe="")
-        )
-        for study_id, found in known.items()
+        "site": site,
+        "day": day.isoformat(),
+        "status": status,
+        "error": error,
+        "ledger": {**sums, "offered": sum(sum(kind.values()) for kind in sums.values())},
+        "studies": studies,
+        "flagged": flagged,
+        "made": sorted(str(path) for path in folder.glob("list.*")),
     }
 
 
-def _mask(config: Config, site: str) -> Pseudonymiser:
-    return Pseudonymiser(read_key(config.key(site)))
+def model_hash(config: Config, site: str) -> str:
+    """Return the hash that the site's model bundle states for its weights."""
+    return str(_model(config, site)[1]["sha256"])
 
 
-def _writer(config: Config) -> Any:
-    return connect.writer(config.warehouse, config.machine.writer_wait_minutes)
+def _model(config: Config, site: str) -> tuple[Any, dict[str, Any]]:
+    from inference import bundle  # noqa: PLC0415 - loads torch
+
+    folder = config.bundle(site)
+    return folder, bundle.describe(folder)
 
 
-def _chunks(items: Iterable[Inferred], size: int) -> Iterator[list[Inferred]]:
-    chunk: list[Inferred] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _keep_model(connection: Any, described: dict[str, Any], now: datetime) -> None:
+    points = described["operating_points"]
+    row = rows.ModelRow(described["sha256"], described["name"], described["version"], points["doubtful"], points["positive"], now)
+    load.load(connection, "model", [row])
 
 
-def _site_row(site: Site, day: date) -> rows.SiteRow:
-    return rows.SiteRow(
+def _keep_site(connection: Any, site: Site, day: date) -> None:
+    from warehouse import site as sites  # noqa: PLC0415 - the name is the parameter's here
+
+    facts = SiteFacts(
         site=site.site,
         valid_from=day,
         name=site.name,
@@ -244,5 +271,15 @@ def _site_row(site: Site, day: date) -> rows.SiteRow:
         threshold_doubtful=site.model.doubtful,
         threshold_positive=site.model.positive,
     )
+    try:
+        known = sites.site_facts(connection, site.site, day + timedelta(days=1))
+    except sites.UnknownSite:
+        facts = replace(facts, valid_from=FIRST_DAY)
+    else:
+        if replace(known, valid_from=day) == facts:
+            return
+    load.load(connection, "site", [facts], replace=True)
 
 
+def _mask(config: Config, site: str) -> Pseudonymiser:
+    return Pseudonymiser(read_key(config.key(site)))

@@ -1,0 +1,100 @@
+"""Run the night and the month through Dagster in this process, so that its history shows them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import night as nights
+from pipelines.config import Config
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the variables with which Dagster keeps all its state under the home directory."""
+    folder = home / "dagster"
+    return {
+        "BILAN_HOME": str(home),
+        "DAGSTER_HOME": str(folder),
+        "BILAN_DAGSTER_STORAGE": str(folder / "storage"),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+
+
+def prepare(home: Path) -> dict[str, str]:
+    """Write Dagster's settings into the home directory; return its environment."""
+    variables = environment(home.resolve())
+    folder = Path(variables["DAGSTER_HOME"])
+    (folder / "storage").mkdir(parents=True, exist_ok=True)
+    (folder / "dagster.yaml").write_text(settings(), encoding="utf-8")
+    return variables
+
+
+def settings() -> str:
+    """Return `dagster.yaml`: from the wheel, or from the checkout of an editable installation."""
+    packaged = files("pipelines") / "dagster.yaml"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / "dagster.yaml").read_text(encoding="utf-8")
+
+
+def night(config: Config, site: str, day: date, progress: nights.Progress | None = None) -> dict[str, Any]:
+    """Run one night; return its status, what was made, and the ledger's sums."""
+    config.site(site)
+    run = _execute(config, "night", {"site": site, "day": day.isoformat()}, progress)
+    return {**nights.summary(config, site, day), **_taken(run)}
+
+
+def month(config: Config, site: str, month: str, out: Path | None = None) -> dict[str, Any]:
+    """Make one month's report; with `out`, into that folder, and without an entry in the history."""
+    from pipelines import month as monthly  # noqa: PLC0415 - loads the report's libraries
+
+    config.site(site)
+    if out is not None:
+        return monthly.run(config, site, month, out)
+    monthly.require_data(config, site, month)
+    run = _execute(config, "month", {"site": site, "month": month}, None)
+    made = _metadata(run, "monthly_report").get("made", [])
+    return {"site": site, "month": month, "status": "complete" if run.success else "failed", "made": made}
+
+
+def _execute(config: Config, job: str, key: dict[str, str], progress: nights.Progress | None) -> dg.ExecuteInProcessResult:
+    os.environ.update(prepare(config.home))
+    import dagster as dg  # noqa: PLC0415 - only once its home is set
+
+    from pipelines.definitions import build  # noqa: PLC0415
+
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    definitions = build(config.home)
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions("site", [key["site"]])
+        if progress:
+            progress(f"{key['site']}: {job} {key.get('day') or key.get('month')}")
+        return definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            partition_key=dg.MultiPartitionKey(key),
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+
+
+def _taken(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    new: dict[str, int] = {}
+    for asset in ("study", "report_event"):
+        for outcome, count in _metadata(run, asset).items():
+            if outcome not in ("seconds", "per_second"):
+                new[outcome] = new.get(outcome, 0) + int(count)
+    return {"new": new, "run_id": run.run_id}
+
+
+def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:
+    for event in run.get_asset_materialization_events():
+        if event.asset_key and event.asset_key.path[-1] == asset:
+            return {name: item.value for name, item in event.step_materialization_data.materialization.metadata.items()}
+    return {}

@@ -1,0 +1,73 @@
+"""One schedule per site for its nights, one for its months, in the site's own time zone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+
+from pipelines.config import Config, Site
+from pipelines.defs.resources import BilanHome
+
+NIGHT_JOB = "night"
+MONTH_JOB = "month"
+# The report is made on the second day, once the night of the month's last day is in.
+MONTH_CRON_DAY = 2
+
+
+def schedules(config: Config, night_job: dg.UnresolvedAssetJobDefinition, month_job: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+    """Return the schedules of every configured site."""
+    found: list[dg.ScheduleDefinition] = []
+    for site in config.sites.values():
+        found += [_nightly(site, night_job), _monthly(site, month_job)]
+    return found
+
+
+def _nightly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    hour, minute = map(int, site.night.hour.split(":"))
+
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = _local(context, site) - timedelta(days=1)
+        return _request(context, site, "day", day.strftime("%Y-%m-%d"))
+
+    return _schedule(f"night_{site.site.replace('-', '_')}", site, f"{minute} {hour} * * *", job, request)
+
+
+def _monthly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+    hour, minute = map(int, site.night.list_time.split(":"))
+
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        last = _local(context, site).replace(day=1) - timedelta(days=1)
+        return _request(context, site, "month", last.strftime("%Y-%m"))
+
+    return _schedule(f"month_{site.site.replace('-', '_')}", site, f"{minute} {hour} {MONTH_CRON_DAY} * *", job, request)
+
+
+def _schedule(name: str, site: Site, cron: str, job: dg.UnresolvedAssetJobDefinition, request: object) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name=name,
+        cron_schedule=cron,
+        execution_timezone=site.time_zone,
+        job=job,
+        execution_fn=request,  # type: ignore[arg-type]
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+
+
+def _local(context: dg.ScheduleEvaluationContext, site: Site) -> datetime:
+    return context.scheduled_execution_time.astimezone(site.zone)
+
+
+def _request(context: dg.ScheduleEvaluationContext, site: Site, dimension: str, key: str) -> dg.RunRequest:
+    context.instance.add_dynamic_partitions("site", [site.site])
+    return dg.RunRequest(run_key=f"{site.site}-{key}", partition_key=dg.MultiPartitionKey({"site": site.site, dimension: key}))
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def sites(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.SensorResult:
+    """Keep the site partitions in step with sites/*.yaml."""
+    configured, known = set(home.load().sites), set(context.instance.get_dynamic_partitions("site"))
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if configured - known:
+        requests.append(dg.AddDynamicPartitionsRequest("site", sorted(configured - known)))
+    return dg.SensorResult(dynamic_partitions_requests=requests)

@@ -1,0 +1,45 @@
+"""The row of each site and night: opened when it starts, closed when its list can be issued."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from warehouse.statement import statement
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def begin(connection: DuckDBPyConnection, site: str, day: date, now: datetime) -> None:
+    """Open a night, or open it again; `now` is our own clock (UTC)."""
+    connection.execute(statement("open_night"), {"site": site, "day": day, "now": now})
+
+
+def clear(connection: DuckDBPyConnection, site: str, day: date) -> None:
+    """Forget the failure of an earlier run, when the night is run again from its start."""
+    connection.execute(statement("clear_night"), {"site": site, "day": day})
+
+
+def fail(connection: DuckDBPyConnection, site: str, day: date, error: str) -> None:
+    """Note that a night failed; `error` is a code, never a message."""
+    connection.execute(statement("fail_night"), {"site": site, "day": day, "error": error})
+
+
+def close(connection: DuckDBPyConnection, site: str, day: date, now: datetime, status: str) -> None:
+    """Close a night as complete or late, unless something in it failed."""
+    connection.execute(statement("close_night"), {"site": site, "day": day, "now": now, "status": status})
+
+
+def states(connection: DuckDBPyConnection, site: str, days: Sequence[date]) -> dict[date, tuple[str, str | None]]:
+    """Return (status, error code) of those of these nights that were ever run."""
+    rows = connection.execute(statement("night_rows"), {"site": site, "days": list(days)}).fetchall()
+    return {day: (status, error) for day, status, error in rows}
+
+
+def day_counts(connection: DuckDBPyConnection, site: str, day: date) -> tuple[int, int]:
+    """Return the number of studies of a local day, and of flagged ones."""
+    row = connection.execute(statement("day_counts"), {"site": site, "day": day}).fetchone()
+    assert row is not None  # an aggregate always has a row
+    return int(row[0]), int(row[1])

@@ -1,0 +1,3 @@
+update night
+set error = null
+where site = $site and day = $day;

@@ -1,0 +1,15 @@
+-- Report events without a label, with the spooled file that holds their text.
+select ledger.content_id, list(distinct report_event.message_id order by report_event.message_id) as messages
+from report_event
+join ledger
+    on ledger.site = report_event.site
+    and ledger.message_id = report_event.message_id
+    and ledger.outcome not in ('duplicate', 'conflict')
+where report_event.site = $site
+    and not exists (
+        select 1
+        from report_label
+        where report_label.site = report_event.site and report_label.message_id = report_event.message_id
+    )
+group by ledger.content_id
+order by ledger.content_id;
