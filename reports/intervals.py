@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
-Z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+Z = float(special.ndtri(0.5 + CONFIDENCE / 2))
 
 
 def wilson(numerator: float, denominator: float) -> tuple[float | None, float | None]:
@@ -53,13 +54,13 @@ def quantile_interval(sample: Sequence[float], probability: float) -> tuple[floa
     )
 
 
+@cache
 def order_statistics(n: int, probability: float, tail: float) -> tuple[int, int]:
     """Return the ranks (from 1) of the two limits; 0 or n + 1 where there is none.
 
     With B ~ Binomial(n, p), P(quantile < X(r)) = P(B <= r - 1) and P(quantile > X(s)) = P(B >= s).
     """
-    ranks = np.arange(0, n + 1)
-    below = stats.binom.cdf(ranks, n, probability)
+    below = special.bdtr(np.arange(0.0, n + 1), n, probability)  # distribution function; quicker than stats.binom
     lower = int(np.searchsorted(below, tail, side="right"))  # the largest r with P(B <= r - 1) <= tail
     upper = int(np.searchsorted(below, 1 - tail, side="left")) + 1  # the smallest s with P(B <= s - 1) >= 1 - tail
     return lower, upper

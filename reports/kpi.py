@@ -7,16 +7,60 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from reports import tabulate
+from reports.frames import frames
+from reports.history import bounds, history, trends
+from reports.suppression import suppress
+from reports.tabulate import Row
 from reports.trend import Trend
 from reports.value import Value
-from warehouse.figure import Definition
-from warehouse.site import SiteFacts
+from warehouse.data_cut import data_cut as capped
+from warehouse.data_cut import latest_commit
+from warehouse.figure import Definition, definitions, rows
+from warehouse.site import SiteFacts, site_facts
 
 if TYPE_CHECKING:
     import pandas as pd
     from duckdb import DuckDBPyConnection
 
 __all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "to_json"]
+
+# Every query, in the order of the report.
+QUERIES = (
+    "volume",
+    "images",
+    "patients",
+    "volume_by_day",
+    "volume_by_region",
+    "volume_by_patient_class",
+    "volume_by_hour",
+    "volume_by_device",
+    "positive_rate",
+    "doubtful_rate",
+    "positive_rate_by_region",
+    "doubtful_rate_by_region",
+    "positive_rate_by_age_band",
+    "score_distribution",
+    "turnaround_durations",
+    "unreported",
+    "unusable_times",
+    "ai_delay",
+    "order_to_exam",
+    "agreement_cells",
+    "discordances",
+    "caught_by_safety_net",
+    "offered",
+    "quarantine_reasons",
+    "nights",
+    "unmatched_reports",
+    "studies_without_report",
+    "score_drift",
+    "case_mix_drift",
+    "models",
+    "simulated_share",
+)
+DURATIONS = frozenset({"ai_delay", "order_to_exam"})
+DRIFTS = frozenset({"score_drift", "case_mix_drift"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +104,57 @@ class MonthFigures:
 def month_figures(
     connection: DuckDBPyConnection, site: str, month: str, data_cut: datetime | None = None
 ) -> MonthFigures:
-    """Compute every figure of `month` (``YYYY-MM``) for `site`."""
-    raise NotImplementedError
+    """Compute every figure of `month` (``YYYY-MM``) for `site`.
+
+    `data_cut` (UTC) defaults to the latest commit in the warehouse; either is capped at a week after
+    the end of the month (see `warehouse.data_cut`).
+
+    Raises
+    ------
+    warehouse.site.UnknownSiteError
+        If the warehouse does not know the site.
+    ValueError
+        If `month` is not a month.
+    """
+    start, end = bounds(month)
+    facts = site_facts(connection, site, end)
+    latest = latest_commit(connection, site) if data_cut is None else data_cut
+    cut = capped(latest, end, facts.time_zone)
+    answers: dict[str, list[Row]] = {name: [*rows(connection, name, site, start, end, cut=cut)] for name in QUERIES}
+    values = suppress(_values(answers, facts), facts.small_cell)
+    past = history(connection, facts, month, latest)
+    return MonthFigures(
+        site=facts,
+        month=month,
+        start=start,
+        end=end,
+        data_cut=cut,
+        values=values,
+        history=past,
+        trends=trends(past, facts, cut),
+        frames=frames(answers, facts.small_cell),
+        definitions=definitions(),
+    )
+
+
+def _values(answers: Mapping[str, list[Row]], facts: SiteFacts) -> dict[str, list[Value]]:
+    values: dict[str, list[Value]] = {}
+    for name in QUERIES:
+        answer = answers[name]
+        if name in DURATIONS:
+            values[name] = tabulate.durations(name, answer)
+        elif name in DRIFTS:
+            values |= tabulate.drifting(name, answer)
+        elif name == "turnaround_durations":
+            values |= tabulate.turnaround(answer)
+            values["reported_within"] = tabulate.reported_within(answer, facts.turnaround_target_hours)
+        elif name == "agreement_cells":
+            values |= tabulate.agreeing(answer)
+        elif name == "discordances":
+            values |= tabulate.discordances(answer)
+        else:
+            values[name] = tabulate.plain(name, answer)
+    return values
 
 
 def to_json(figures: MonthFigures) -> dict[str, Any]:
@@ -77,6 +170,11 @@ def to_json(figures: MonthFigures) -> dict[str, Any]:
             name: [{"month": month, **(_brief(value))} for month, value in entries]
             for name, entries in figures.history.items()
         },
+        "signals": [
+            {"figure": name, "month": signal.month, "rule": signal.rule, "direction": signal.direction}
+            for name, trend in figures.trends.items()
+            for signal in trend.signals
+        ],
     }
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -144,14 +144,20 @@ def _measure(name: str, fields: dict[str, str], whole: Definition) -> Definition
     words: dict[str, Words] = {}
     for key in BILINGUAL:
         given = [language for language in LANGUAGES if f"{key} {language}" in fields]
-        if given and given != list(LANGUAGES) or (key in ("title", "definition") and not given):
+        if (given and given != list(LANGUAGES)) or (key in ("title", "definition") and not given):
             raise FigureHeaderError(f"{whole.sql}: measure {name} lacks '{key}' in one language")
         if given:
             words[key] = Words(fields[f"{key} fr"], fields[f"{key} en"])
     known = {f"{key} {language}" for key in BILINGUAL for language in LANGUAGES} | {"unit"}
     if unknown := sorted(fields.keys() - known):
         raise FigureHeaderError(f"{whole.sql}: measure {name}: unknown {', '.join(unknown)}")
-    return replace(whole, name=name, unit=fields.get("unit", whole.unit), **words)
+    return Definition(
+        name=name,
+        unit=fields.get("unit", whole.unit),
+        source=whole.source,
+        sql=whole.sql,
+        **{key: words.get(key, getattr(whole, key)) for key in BILINGUAL},
+    )
 
 
 @cache
@@ -189,22 +195,19 @@ def rows(
     `extra` holds further parameters (`cut`, the data cut as an aware datetime); those that the
     query does not name are not passed. Returns one dictionary per row of the result.
     """
-    cursor = _execute(connection, name, site, start, end, extra)
+    cursor = _execute(connection, name, {"site": site, "start": start, "end": end, **extra})
     columns = [column[0] for column in cursor.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 def run(connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, **extra: object) -> pd.DataFrame:
     """Run a figure as `rows` does and return a data frame."""
-    frame: pd.DataFrame = _execute(connection, name, site, start, end, extra).df()
+    frame: pd.DataFrame = _execute(connection, name, {"site": site, "start": start, "end": end, **extra}).df()
     return frame
 
 
-def _execute(
-    connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, extra: dict[str, object]
-) -> DuckDBPyConnection:
+def _execute(connection: DuckDBPyConnection, name: str, given: dict[str, object]) -> DuckDBPyConnection:
     figure = figures()[name]
-    given = {"site": site, "start": start, "end": end, **extra}
     return connection.execute(figure.query, {key: given[key] for key in figure.parameters})
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from importlib import resources
 from typing import TYPE_CHECKING
 
 from warehouse.errors import WarehouseError
+from warehouse.statement import statement
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -51,8 +51,7 @@ def site_facts(connection: DuckDBPyConnection, site: str, end: date) -> SiteFact
     UnknownSiteError
         If the table holds no version of the site.
     """
-    query = resources.files("warehouse").joinpath("site.sql").read_text(encoding="utf-8")
-    row = connection.execute(query, {"site": site, "end": end}).fetchone()
+    row = connection.execute(statement("site"), {"site": site, "end": end}).fetchone()
     if row is None:
         raise UnknownSiteError("the warehouse does not know this site")
     fields = list(row)

@@ -32,6 +32,15 @@
 -- measure discordances_confirmed numerator en: verdicts of fracture
 -- measure discordances_confirmed denominator fr: examens discordants revus
 -- measure discordances_confirmed denominator en: discordant studies reviewed
+-- measure discordance_verdicts title fr: Verdicts sur les discordances
+-- measure discordance_verdicts title en: Verdicts on discordances
+-- measure discordance_verdicts definition fr: Examens discordants revus, par dernier verdict (fracture, pas de fracture,
+--    incertain).
+-- measure discordance_verdicts definition en: Reviewed discordant studies by last verdict (fracture, no fracture, unsure).
+-- measure discordance_verdicts numerator fr: examens discordants avec ce verdict
+-- measure discordance_verdicts numerator en: discordant studies with this verdict
+-- measure discordance_verdicts denominator fr: examens discordants revus
+-- measure discordance_verdicts denominator en: discordant studies reviewed
 -- measure discordance_review_hours title fr: Délai de revue des discordances
 -- measure discordance_review_hours title en: Time to review of discordances
 -- measure discordance_review_hours unit: hours

@@ -1,0 +1,71 @@
+"""Tables behind charts that show more than the single values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from reports.intervals import Curve
+from reports.tabulate import Row, curve, usable
+
+LONGEST = 168.0  # hours of the curve that are drawn: a week
+WAITS = ["hours", "observed", "ai_result", "out_of_hours", "hour"]
+CURVE = ["hours", "share", "low", "high", "at_risk"]
+
+
+def frames(answers: Mapping[str, Sequence[Row]], threshold: int) -> dict[str, pd.DataFrame]:
+    """Return the tables by name; those of fewer studies than `threshold` are empty.
+
+    ``turnaround`` has one row per usable study (hours; observed or censored; ai_result;
+    out_of_hours; local hour of the examination). ``time_to_report`` is the Kaplan-Meier curve up to a
+    week (share reported by `hours`, with its interval, and how many were still waiting), from
+    (0, 0) on; ``time_to_report_by_ai_result`` has one such curve per AI result.
+    ``score_distribution`` gives count and share of each bin from `low` to `high`, and the share in
+    the baseline (NaN in the site's first three months).
+    """
+    waits = answers["turnaround_durations"]
+    by_result = {
+        result: [row for row in waits if row["ai_result"] == result] for result in ("positive", "doubtful", "negative")
+    }
+    return {
+        "turnaround": pd.DataFrame(_enough(usable(waits), threshold), columns=WAITS),
+        "time_to_report": _curve(waits, threshold),
+        "time_to_report_by_ai_result": pd.concat(
+            [_curve(part, threshold).assign(ai_result=result) for result, part in by_result.items()],
+            ignore_index=True,
+        ),
+        "score_distribution": _scores(answers["score_drift"], threshold),
+    }
+
+
+def _enough(rows: Sequence[Row], threshold: int) -> list[Row]:
+    return list(rows) if len(rows) >= threshold else []
+
+
+def _curve(rows: Sequence[Row], threshold: int) -> pd.DataFrame:
+    drawn: Curve = curve(_enough(usable(rows), threshold))
+    points: list[tuple[float, float, float | None, float | None, int]] = (
+        [(0.0, 0.0, None, None, drawn.n)] if drawn.n else []
+    )
+    points += [
+        point
+        for point in zip(drawn.hours, drawn.share, drawn.low, drawn.high, drawn.at_risk, strict=True)
+        if point[0] <= LONGEST
+    ]
+    frame = pd.DataFrame(points, columns=CURVE)
+    return frame.astype({"hours": float, "share": float, "low": float, "high": float, "at_risk": int})
+
+
+def _scores(rows: Sequence[Row], threshold: int) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        [(row["bin"], row["bin"] / 20, (row["bin"] + 1) / 20, row["numerator"], row["denominator"]) for row in rows],
+        columns=["bin", "low", "high", "n", "baseline"],
+    )
+    total, baseline = frame["n"].sum(), frame["baseline"].sum()
+    usable_baseline = baseline > 0 and bool(rows) and not rows[0]["in_baseline"]
+    if total < threshold:
+        return frame.iloc[:0].assign(share=pd.Series(dtype=float), baseline_share=pd.Series(dtype=float))
+    frame["share"] = frame["n"] / total if total else 0.0
+    frame["baseline_share"] = frame["baseline"] / baseline if usable_baseline else float("nan")
+    return frame

@@ -1,0 +1,109 @@
+"""The key figures of thirteen months, and whether the last of them is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reports import tabulate
+from reports.suppression import small, withhold
+from reports.trend import Kind, Point, Trend, signals
+from reports.value import Value
+from warehouse.data_cut import data_cut, local_midnight
+from warehouse.figure import rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from warehouse.site import SiteFacts
+
+MONTHS = 13
+KINDS: dict[str, Kind] = {
+    "volume": "xmr",
+    "positive_rate": "p",
+    "doubtful_rate": "p",
+    "report_turnaround_median": "xmr",
+    "report_turnaround_p90": "xmr",
+    "reported_within_24h": "p",
+    "reported_within_target": "p",
+    "agreement": "p",
+    "caught_by_safety_net": "xmr",
+}
+History = dict[str, list[tuple[str, Value | None]]]
+
+
+def bounds(month: str) -> tuple[date, date]:
+    """Return the first local day of a month ``YYYY-MM`` and of the next.
+
+    Raises
+    ------
+    ValueError
+        If `month` is not a month in this form.
+    """
+    start = date.fromisoformat(f"{month}-01")
+    return start, (start + timedelta(days=31)).replace(day=1)
+
+
+def months_up_to(month: str) -> list[str]:
+    """Return the `MONTHS` months that end with `month`, oldest first."""
+    year, number = int(month[:4]), int(month[5:7])
+    last = 12 * year + number - 1
+    return [f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(last - MONTHS + 1, last + 1)]
+
+
+def history(connection: DuckDBPyConnection, facts: SiteFacts, month: str, latest: datetime | None) -> History:
+    """Return each key figure over the months up to `month`.
+
+    Each month is cut as its own report was. Months before the first study of the site are None.
+    """
+    entries: History = {name: [] for name in KINDS}
+    started = False
+    for each in months_up_to(month):
+        values = _month(connection, facts, each, latest)
+        started = started or bool(values["volume"].value)
+        for name in KINDS:
+            entries[name].append((each, _shown(values[name], facts.small_cell) if started else None))
+    return entries
+
+
+def _shown(value: Value, threshold: int) -> Value:
+    return withhold(value) if threshold > 1 and small(value, threshold) else value
+
+
+def _month(
+    connection: DuckDBPyConnection, facts: SiteFacts, month: str, latest: datetime | None
+) -> Mapping[str, Value]:
+    start, end = bounds(month)
+    cut = data_cut(latest, end, facts.time_zone)
+
+    def ask(name: str) -> Sequence[tabulate.Row]:
+        return rows(connection, name, facts.site, start, end, cut=cut)
+
+    single = ("volume", "positive_rate", "doubtful_rate", "caught_by_safety_net")
+    values = {name: tabulate.plain(name, ask(name))[0] for name in single}
+    waits = ask("turnaround_durations")
+    median, p90 = tabulate.overall_turnaround(waits)
+    within = {value.stratum["hours"]: value for value in tabulate.reported_within(waits, facts.turnaround_target_hours)}
+    return {
+        **values,
+        "report_turnaround_median": median,
+        "report_turnaround_p90": p90,
+        "reported_within_24h": within[24],
+        "reported_within_target": within["target"],
+        "agreement": tabulate.agreeing(ask("agreement_cells"))["agreement"][0],
+    }
+
+
+def trends(entries: History, facts: SiteFacts, cut: datetime) -> dict[str, Trend]:
+    """Return the control chart of each key figure; a month not yet over has no volume to compare."""
+    charts = {}
+    for name, months in entries.items():
+        points = [
+            Point(month, value.value, value.denominator or 1.0)
+            for month, value in months
+            if value is not None and value.value is not None
+            if name != "volume" or local_midnight(bounds(month)[1], facts.time_zone) <= cut
+        ]
+        charts[name] = signals(points, KINDS[name])
+    return charts
