@@ -1,0 +1,167 @@
+"""`bilan doctor`: examine the installation and say how to mend what is wrong."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pipelines import config
+from pipelines.config import Config
+from pipelines.errors import ConfigError
+
+PACKAGES = ("inference", "warehouse", "reports", "pipelines")
+LIBRARIES = ("dagster", "duckdb", "imagecodecs", "kaleido", "pandas", "plotly", "pydicom", "torch", "weasyprint")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LEAST_FREE_GB = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one examination found; `remedy` says what to do when it is not well."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain data."""
+        return {"name": self.name, "ok": self.ok, "found": self.found, "remedy": self.remedy}
+
+
+def examine(home: Path) -> list[Result]:
+    """Run every examination; those of the home directory only when its files can be read."""
+    results = [python(), *libraries(), own_packages(), time_zones(), browser(), pdf(), model(), isolation()]
+    try:
+        loaded = config.load(home)
+    except ConfigError as error:
+        return [*results, *(Result("configuration", False, f"{problem.file}: {problem.field}", problem.remedy) for problem in error.problems)]
+    results.append(Result("configuration", True, f"{len(loaded.sites)} sites"))
+    return [*results, *(examination for check in (keys, folders, sources, disk) for examination in check(loaded))]
+
+
+def python() -> Result:
+    """Python is 3.11 or newer."""
+    found = ".".join(map(str, sys.version_info[:3]))
+    return Result("Python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer")
+
+
+def libraries() -> Iterator[Result]:
+    """Every library that Bilan stands on is installed."""
+    for name in LIBRARIES:
+        try:
+            yield Result(name, True, metadata.version(name))
+        except metadata.PackageNotFoundError:
+            yield Result(name, False, "not installed", "install Bilan again with its constraints.txt")
+
+
+def own_packages() -> Result:
+    """No other distribution has brought a package of the same name: pip would have overwritten ours."""
+    owners = metadata.packages_distributions()
+    foreign = sorted({owner for name in PACKAGES for owner in owners.get(name, []) if owner != "bilan"})
+    return Result("packages", not foreign, ", ".join(foreign) or "ours alone", "use a virtual environment with nothing but Bilan in it")
+
+
+def time_zones() -> Result:
+    """Time zone data are there."""
+    return _tried("time zones", lambda: str(ZoneInfo("Europe/Paris")), "install the package tzdata")
+
+
+def browser() -> Result:
+    """Chromium is there: it draws the charts of the monthly report."""
+    path = os.environ.get("BROWSER_PATH") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    return Result("Chromium", path is not None, path or "not found", "install it: apt-get install chromium")
+
+
+def pdf() -> Result:
+    """Pango is there and a page with the report's fonts can be made."""
+
+    def page() -> str:
+        from weasyprint import HTML, __version__  # noqa: PLC0415 - slow to import
+
+        return f"WeasyPrint {__version__}, {len(HTML(string='<p>é</p>').write_pdf())} bytes"
+
+    return _tried("PDF and fonts", page, "install Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0")
+
+
+def model() -> Result:
+    """The embedded model's weights are those that its description states."""
+
+    def load() -> str:
+        from inference import bundle  # noqa: PLC0415 - loads torch
+
+        loaded = bundle.load(bundle.embedded())
+        return f"{loaded.name} {loaded.version}, {loaded.sha256[:12]}"
+
+    return _tried("model", load, "install Bilan again: the weights are damaged")
+
+
+def isolation() -> Result:
+    """A process that analyses images cannot open a network connection."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        isolated = bool(pool.apply(_isolated))
+    remedy = "the kernel refuses seccomp filters; run Bilan outside of containers that forbid them"
+    return Result("network isolation of inference", isolated, "no connection possible" if isolated else "not isolated", remedy)
+
+
+def _isolated() -> bool:
+    from inference.child import isolate_network, network_isolated  # noqa: PLC0415
+
+    isolate_network()
+    return network_isolated()
+
+
+def keys(loaded: Config) -> Iterator[Result]:
+    """Each site has a pseudonym key that only its owner can read."""
+    from warehouse.errors import WarehouseError  # noqa: PLC0415
+    from warehouse.pseudonym import read_key  # noqa: PLC0415
+
+    for site in loaded.sites:
+        try:
+            read_key(loaded.key(site))
+        except WarehouseError as error:
+            yield Result(f"key of {site}", False, "not usable", str(error))
+        else:
+            yield Result(f"key of {site}", True, "mode 0600")
+
+
+def folders(loaded: Config) -> Iterator[Result]:
+    """Bilan can write where it keeps things, and others cannot read it."""
+    for name in ("data", "spool", "quarantine", "issued", "dagster"):
+        folder = loaded.home / name
+        folder.mkdir(exist_ok=True)
+        yield Result(f"write access to {name}/", os.access(folder, os.W_OK), "yes", f"give Bilan's account the right to write in {folder}")
+    closed = not loaded.home.stat().st_mode & stat.S_IRWXO
+    yield Result("home closed to others", closed, "yes" if closed else "no", f"run: chmod o-rwx {loaded.home}")
+
+
+def sources(loaded: Config) -> Iterator[Result]:
+    """Each source's folder can be read."""
+    for site in loaded.sites.values():
+        for source in site.sources:
+            readable = os.access(source.path, os.R_OK | os.X_OK)
+            remedy = "create or mount the folder, and give Bilan's account the right to read it"
+            yield Result(f"source {site.site}/{source.name}", readable, "readable" if readable else "cannot be read", remedy)
+
+
+def disk(loaded: Config) -> Iterator[Result]:
+    """There is room for the spool."""
+    free = shutil.disk_usage(loaded.home).free / 1e9
+    yield Result("disk", free >= LEAST_FREE_GB, f"{free:.0f} GB free", f"free at least {LEAST_FREE_GB} GB")
+
+
+def _tried(name: str, attempt: Callable[[], str], remedy: str) -> Result:
+    try:
+        return Result(name, True, attempt())
+    except Exception as error:  # noqa: BLE001 - whatever fails is what doctor reports
+        return Result(name, False, type(error).__name__, remedy)
