@@ -17,6 +17,17 @@ from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+# What to write, for fields whose rule is a pattern.
+REMEDIES = {
+    "country": "write two capital letters such as FR (ISO 3166-1)",
+    "accent": "write a colour as #rrggbb",
+    "pacs_link": "write an address that starts with http:// or https://, without spaces or quotes",
+    "hour": 'write a time as "HH:MM", with the quotes',
+    "list_time": 'write a time as "HH:MM", with the quotes',
+    "start": 'write a time as "HH:MM", with the quotes',
+    "end": 'write a time as "HH:MM", with the quotes',
+    "name": "write a-z, 0-9 and - only, at most 41 letters",
+}
 SECTIONS = ("summary", "activity", "findings", "turnaround", "agreement", "completeness", "method")
 HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
 Clock = Annotated[str, Field(pattern=HOUR)]
@@ -304,7 +315,9 @@ def _problem(name: str, kind: type[Strict], item: Any) -> Problem:
         hint = f"; did you mean `{close}`?" if close else ""
         return Problem(name, field, f"unknown key{hint}")
     if item["type"] == "missing":
-        return Problem(name, field, "missing; add it (see the example that `bilan init` writes)")
+        return Problem(name, field, "missing: add it (see the example that `bilan init` writes)")
+    if item["type"] in ("string_pattern_mismatch", "string_type") and str(item["loc"][-1]) in REMEDIES:
+        return Problem(name, field, REMEDIES[str(item["loc"][-1])])
     return Problem(name, field, item["msg"][0].lower() + item["msg"][1:])
 
 
