@@ -257,6 +257,25 @@ def _judged(path: Path, outcome: str, reasons: tuple[str, ...], as_json: bool) -
     sys.stdout.flush()
 
 
+@app.command("dagster")
+def dagster_page(
+    home: Home = HOME,
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; the page has no login and is not for other machines.")] = 3000,
+) -> None:
+    """Start Dagster's scheduler and its page on this machine alone.
+
+    Example: bilan dagster --home /srv/bilan --port 3000
+    """
+    from pipelines import dagster_run  # noqa: PLC0415
+
+    with _clear_errors():
+        config = _load(home)
+    variables = dagster_run.prepare(config.home)
+    # `-d` names a trusted folder: Dagster puts its working directory first among Python's paths.
+    command = ["dagster", "dev", "-m", "pipelines.definitions", "-d", str(config.home), "-h", "127.0.0.1", "-p", str(port)]
+    os.execve(Path(sys.executable).with_name("dagster"), command, {**os.environ, **variables})  # noqa: S606
+
+
 @app.command()
 def demo(
     home: Annotated[Path, typer.Option(help="Home directory to create; an earlier demo there is replaced.")] = Path("bilan_demo"),

@@ -273,7 +273,7 @@ def _keep_site(connection: Any, site: Site, day: date) -> None:
     )
     try:
         known = sites.site_facts(connection, site.site, day + timedelta(days=1))
-    except sites.UnknownSite:
+    except sites.UnknownSiteError:
         facts = replace(facts, valid_from=FIRST_DAY)
     else:
         if replace(known, valid_from=day) == facts:
