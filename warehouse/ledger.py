@@ -75,25 +75,30 @@ def set_outcome(connection: DuckDBPyConnection, site: str, outcome: str, images:
 
     `images` gives the reason codes by image (pseudonym); they come before the gate's own. The
     images leave the table `instance`, so that no study counts them; their ledger rows, and those of
-    their duplicates, stay. An image that was not accepted keeps its outcome.
+    their duplicates, stay. An image that was not accepted for inference keeps its outcome.
+
+    Raises
+    ------
+    TransactionOpenError
+        If a transaction is open: rows and images change in one of their own.
     """
-    given = {
-        "site": site,
-        "outcome": outcome,
-        "images": list(images),
-        "codes": [list(codes) for codes in images.values()],
-    }
-    if not images:
-        return 0
     with transaction(connection):
-        changed = connection.execute(statement("set_outcome"), given).fetchall()
-        connection.execute(statement("drop_instances"), {"site": site, "images": [image for (image,) in changed]})
-    return len(changed)
+        return sum(_take_back(connection, site, outcome, image, reasons) for image, reasons in images.items())
+
+
+def _take_back(
+    connection: DuckDBPyConnection, site: str, outcome: str, instance_uid: str, reasons: Sequence[str]
+) -> bool:
+    given = {"site": site, "instance_uid": instance_uid, "outcome": outcome, "reasons": list(reasons)}
+    if not connection.execute(statement("set_outcome"), given).fetchall():
+        return False
+    connection.execute(statement("drop_instance"), {"site": site, "instance_uid": instance_uid})
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Where a site's report events stand after `settle_matches`; `changed` ledger rows were updated."""
+    """How many of a site's report events have a study, none, or another patient's; `changed` ledger rows."""
 
     matched: int
     unmatched: int
@@ -102,14 +107,14 @@ class Settlement:
 
 
 def settle_matches(connection: DuckDBPyConnection, site: str) -> Settlement:
-    """Bring the outcome of every report event in line with the studies known now.
+    """Bring the outcome of every message in line with the studies known now.
 
     With a study and its patient: `accepted`, or `accepted_flagged` where the gate gave flags; with
-    a study of another patient: `quarantined` PATIENT_MISMATCH; without: `unmatched`. The gate's
-    codes stay in `reasons`. Only a function of what the tables hold: the order of arrival does not
+    a study of another patient: `quarantined` PATIENT_MISMATCH; without: `unmatched`. A message with
+    several reports is accepted when one has its study, and flagged with what is amiss with the
+    others. The gate's codes stay in `reasons`. Only a function of what the tables hold: the order of arrival does not
     matter, a second call changes nothing.
     """
-    with transaction(connection):
-        changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
+    changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
     counts = dict(connection.execute(statement("match_counts"), {"site": site}).fetchall())
     return Settlement(counts.get("matched", 0), counts.get("unmatched", 0), counts.get("mismatched", 0), changed)

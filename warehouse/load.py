@@ -109,9 +109,7 @@ def _pseudonyms(table: str, name: str, values: Iterable[Any], pseudonymiser: Pse
     distinct = {value for value in values if value is not None}
     if pseudonymiser is None:
         if not all(is_pseudonym(value) for value in distinct):
-            raise NotPseudonymError(
-                f"{table}.{name} needs pseudonyms of 32 hex digits, or a pseudonymiser"
-            )
+            raise NotPseudonymError(f"{table}.{name} needs pseudonyms of 32 hex digits, or a pseudonymiser")
         return list(values)
     known = {value: pseudonymiser.of(name, value) for value in distinct}
     return [known.get(value) for value in values]

@@ -196,6 +196,7 @@ comment on column finding.key_id is 'Which pseudonym key made the identifiers of
 create table report_event (
     site varchar not null,
     message_id varchar not null,
+    offer_id varchar,
     control_id varchar,
     patient_id varchar,
     study_uid varchar,
@@ -213,6 +214,7 @@ create table report_event (
 comment on table report_event is 'One state of one radiologist''s report, as one message told it; history is kept.';
 comment on column report_event.site is 'The site.';
 comment on column report_event.message_id is 'Pseudonym of the message''s content and of the report''s place in it.';
+comment on column report_event.offer_id is 'The offer that brought it: a message may bring several reports; null where its message_id is the one in the ledger.';
 comment on column report_event.control_id is 'Pseudonym of MSH-10.';
 comment on column report_event.patient_id is 'Pseudonym of the patient identifier (PID-3).';
 comment on column report_event.study_uid is 'Pseudonym of the Study Instance UID where the message gives one.';
@@ -316,23 +318,23 @@ comment on column study.patient_class is 'From the report messages: E, I, O, oth
 comment on column study.images is 'In-scope images.';
 comment on column study.images_inferred is 'In-scope images with a finding of status ok.';
 comment on column study.ordered is 'Time of the order, UTC.';
-comment on column study.exam_started is 'Earliest acquisition, else StudyDate and StudyTime, UTC.';
-comment on column study.exam_completed is 'Latest acquisition, UTC; null when unknown.';
+comment on column study.exam_started is 'Earliest acquisition of its in-scope images, else StudyDate and StudyTime, UTC.';
+comment on column study.exam_completed is 'Latest acquisition of its in-scope images, UTC; null when unknown.';
 comment on column study.received is 'Our own clock at the last image of the study.';
 comment on column study.ai_completed is 'Our own clock at the last finding of the study.';
-comment on column study.report_preliminary is 'First preliminary report, UTC.';
+comment on column study.report_preliminary is 'First preliminary report, UTC, whatever became of it.';
 comment on column study.report_final is 'First final (or corrected, where no final was sent) report, UTC.';
 comment on column study.report_corrected is 'Last correction, UTC.';
 comment on column study.score is 'Highest score over its images.';
 comment on column study.ai_result is 'positive, doubtful, negative, failed or not_processed.';
 comment on column study.model_sha256 is 'Model that gave the result.';
-comment on column study.report_state is 'State of the report now.';
+comment on column study.report_state is 'State of the report now: a preliminary state never undoes a final one, a withdrawal undoes what was before it.';
 comment on column study.report_label is 'Label of the last final or corrected report; null when there is none.';
 comment on column study.report_acuity is 'Acuity read in that report.';
 comment on column study.report_message_id is 'The report event that gave the label.';
 comment on column study.verdict is 'Last verdict.';
 comment on column study.verdict_at is 'When, UTC.';
-comment on column study.clock_skew is 'A final report before the end of the examination, or another absurd duration.';
+comment on column study.clock_skew is 'The final report is before the end of the examination or more than a year after it, or the examination lasts more than a year.';
 comment on column study.origin is 'measured, or simulated (history of the demonstration).';
 
 create table issued (
@@ -355,3 +357,52 @@ comment on column issued.data_cut is 'Data committed up to this time are in it.'
 comment on column issued.data_sha256 is 'Hash of the month''s studies at the data cut.';
 comment on column issued.figures_sha256 is 'Hash of the figures shown.';
 comment on column issued.definition is 'The report definition used (JSON).';
+
+create view report_match as
+with known as (
+    select site, study_uid, list(distinct patient_id) filter (patient_id is not null) as patients
+    from instance
+    group by all
+),
+
+carried as (
+    select distinct site, accession_number, study_uid
+    from instance
+    where accession_number is not null
+),
+
+candidate as (
+    select event.site, event.message_id, event.patient_id, known.study_uid, known.patients
+    from report_event as event
+    inner join known using (site, study_uid)
+    union all
+    select event.site, event.message_id, event.patient_id, known.study_uid, known.patients
+    from report_event as event
+    inner join carried using (site, accession_number)
+    inner join known on known.site = carried.site and known.study_uid = carried.study_uid
+    where not exists (
+        select 1 from known as named where named.site = event.site and named.study_uid = event.study_uid
+    )
+),
+
+shared as (
+    select site, message_id, len(list_distinct(flatten(list(patients)))) as persons
+    from candidate
+    group by all
+)
+
+select
+    candidate.site,
+    candidate.message_id,
+    candidate.study_uid,
+    case
+        when candidate.patient_id is null then shared.persons <= 1
+        else coalesce(len(candidate.patients), 0) = 0 or list_contains(candidate.patients, candidate.patient_id)
+    end as agrees
+from candidate
+inner join shared using (site, message_id);
+comment on view report_match is 'The studies that each report event speaks of: by study_uid, else by accession_number (all studies that carry it).';
+comment on column report_match.site is 'The site.';
+comment on column report_match.message_id is 'The report event.';
+comment on column report_match.study_uid is 'Pseudonym of the Study Instance UID.';
+comment on column report_match.agrees is 'Whether the patient is the study''s: false when both are known and differ, or when the report names none and the accession number is shared by several patients.';

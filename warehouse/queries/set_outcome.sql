@@ -1,8 +1,7 @@
 update ledger
-set outcome = $outcome, reasons = list_concat(verdict.codes, reasons)
-from (select unnest($images) as image, unnest($codes) as codes) as verdict
+set outcome = $outcome, reasons = list_concat($reasons::varchar[], reasons)
 where site = $site
     and kind = 'dicom'
-    and instance_uid = verdict.image
+    and instance_uid = $instance_uid
     and outcome in ('accepted', 'accepted_flagged')
 returning instance_uid;

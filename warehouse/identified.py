@@ -1,0 +1,125 @@
+"""The identified store: which real study a pseudonym stands for, for links on the clinicians' list.
+
+An SQLite file that only its owner can read, beside the warehouse and never part of it. It holds
+study, accession and patient numbers, no names; what is forgotten is overwritten on disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from warehouse.errors import NaiveTimeError, StorePermissionError
+from warehouse.pseudonym import Pseudonymiser
+from warehouse.statement import statement
+
+_WAIT_SECONDS = 60.0
+
+
+class Identified(Protocol):
+    """What names a study: an image's record has these fields."""
+
+    @property
+    def study_uid(self) -> str:
+        """Study Instance UID (0020,000D)."""
+
+    @property
+    def accession_number(self) -> str | None:
+        """Accession Number (0008,0050)."""
+
+    @property
+    def patient_id(self) -> str | None:
+        """Patient ID (0010,0020)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealStudy:
+    """The real identifiers of one study."""
+
+    study_uid: str
+    accession_number: str | None
+    patient_id: str | None
+
+
+def remember(
+    path: Path, site: str, pseudonymiser: Pseudonymiser, studies: Iterable[Identified], now: datetime | None = None
+) -> int:
+    """Keep the real identifiers of these studies (or of studies of these images) by pseudonym.
+
+    Returns the number of studies given. `now` is the time from which `forget` counts, by default
+    the machine's.
+    """
+    seen = _text(now or datetime.now(UTC))
+    rows = {
+        (study.study_uid, study.accession_number, study.patient_id): {
+            "site": site,
+            "study_pseudonym": pseudonymiser.of("study_uid", study.study_uid),
+            "study_uid": study.study_uid,
+            "accession_number": study.accession_number,
+            "patient_id": study.patient_id,
+            "remembered_at": seen,
+        }
+        for study in studies
+    }
+    if rows:
+        with _open(path) as connection:
+            connection.executemany(statement("identified_remember"), list(rows.values()))
+    return len({study_uid for study_uid, _, _ in rows})
+
+
+def lookup(path: Path, site: str, pseudonyms: Sequence[str]) -> dict[str, RealStudy]:
+    """Return the real identifiers of these studies; those that are not (or no longer) known are left out."""
+    if not path.exists():
+        return {}
+    with _open(path) as connection:
+        given = {"site": site, "wanted": json.dumps(list(pseudonyms))}
+        found = connection.execute(statement("identified_lookup"), given).fetchall()
+    return {pseudonym: RealStudy(*real) for pseudonym, *real in found}
+
+
+def forget(path: Path, site: str, before: datetime) -> int:
+    """Delete for good the studies of `site` last remembered before this time; return how many."""
+    if not path.exists():
+        return 0
+    with _open(path) as connection:
+        return connection.execute(statement("identified_forget"), {"site": site, "before": _text(before)}).rowcount
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the store in one transaction.
+
+    Raises
+    ------
+    StorePermissionError
+        If anyone but its owner may read or write it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            raise StorePermissionError("the identified store can be read by others; run `chmod 600` on it")
+    finally:
+        os.close(descriptor)
+    connection = sqlite3.connect(path, timeout=_WAIT_SECONDS)
+    try:
+        # SQLite's journal takes the file's own mode; deleted content is overwritten with zeros.
+        connection.execute("pragma secure_delete = on")
+        connection.execute(statement("identified_schema"))
+        with connection:
+            yield connection
+    finally:
+        connection.close()
+
+
+def _text(time: datetime) -> str:
+    if time.tzinfo is None:
+        raise NaiveTimeError("the identified store needs times with a time zone")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,0 +1,2 @@
+delete from instance
+where site = $site and instance_uid = $instance_uid;

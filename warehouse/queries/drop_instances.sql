@@ -1,2 +1,0 @@
-delete from instance
-where site = $site and instance_uid in (select unnest($images));

@@ -1,0 +1,3 @@
+-- SQLite.
+delete from identified
+where site = $site and remembered_at < $before;

@@ -1,0 +1,71 @@
+-- An offer is judged by all the reports in it: accepted when one of them has its study, and what is amiss with the
+-- others is flagged. The gate's own codes stay, behind.
+update ledger
+set outcome = settled.outcome, reasons = settled.reasons
+from (
+    with told as (
+        select site, message_id, bool_or(agrees) as agrees
+        from report_match
+        where site = $site
+        group by all
+    ),
+
+    brought as (
+        select site, offer_id, message_id
+        from report_event
+        where site = $site and offer_id is not null
+        union all
+        select ledger.site, ledger.offer_id, ledger.message_id
+        from ledger
+        inner join report_event using (site, message_id)
+        where site = $site and ledger.kind = 'message' and report_event.offer_id is null
+    ),
+
+    judged as (
+        select
+            brought.site,
+            brought.offer_id,
+            bool_or(coalesce(told.agrees, false)) as matched,
+            bool_or(not coalesce(told.agrees, true)) as mismatched,
+            bool_or(told.agrees is null) as unmatched
+        from brought
+        left join told using (site, message_id)
+        group by all
+    ),
+
+    reasoned as (
+        select
+            judged.site,
+            judged.offer_id,
+            judged.matched,
+            judged.mismatched,
+            list_concat(
+                case when judged.mismatched then ['PATIENT_MISMATCH'] else [] end,
+                case when judged.unmatched then ['UNMATCHED'] else [] end,
+                list_filter(ledger.reasons, lambda code: code not in ('PATIENT_MISMATCH', 'UNMATCHED'))
+            ) as codes
+        from judged
+        inner join ledger using (site, offer_id)
+        where ledger.kind = 'message'
+            and (
+                ledger.outcome in ('accepted', 'accepted_flagged', 'unmatched')
+                or (ledger.outcome = 'quarantined' and list_contains(ledger.reasons, 'PATIENT_MISMATCH'))
+            )
+    )
+
+    select
+        site,
+        offer_id,
+        codes as reasons,
+        case
+            when not matched and mismatched then 'quarantined'
+            when not matched then 'unmatched'
+            when len(codes) > 0 then 'accepted_flagged'
+            else 'accepted'
+        end as outcome
+    from reasoned
+) as settled
+where ledger.site = settled.site
+    and ledger.offer_id = settled.offer_id
+    and (ledger.outcome is distinct from settled.outcome or ledger.reasons is distinct from settled.reasons)
+returning ledger.offer_id;

@@ -1,0 +1,1 @@
+select 1 from site where site = $site limit 1;
