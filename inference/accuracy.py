@@ -113,13 +113,15 @@ def specificity(labels: Labels, scores: npt.ArrayLike, threshold: float) -> Rate
 
 
 def calibration_error(labels: Labels, scores: npt.ArrayLike, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width.
+    """Expected calibration error over bins of equal width; NaN without images.
 
     References
     ----------
     Guo C. et al., "On Calibration of Modern Neural Networks", ICML 2017, eq. 3.
     """
     scores = np.asarray(scores, dtype=np.float64)
+    if len(scores) == 0:
+        return math.nan
     bin_of = np.minimum((scores * bins).astype(int), bins - 1)
     total = 0.0
     for index in range(bins):

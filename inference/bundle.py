@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -18,8 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
-from inference.errors import BundleError
+from inference.errors import BundleError, ModelOutputError
 from inference.network import ARCHITECTURE, FractureNet
 
 Array = npt.NDArray[np.float32]
@@ -153,13 +156,9 @@ def describe(path: Path) -> dict[str, Any]:
     try:
         description = json.loads(file.read_bytes())
     except FileNotFoundError:
-        raise BundleError(
-            "model.json is missing: the bundle's path must be a folder that holds it."
-        ) from None
+        raise BundleError("model.json is missing: the bundle's path must be a folder that holds it.") from None
     except (OSError, ValueError):
-        raise BundleError(
-            "model.json cannot be read as JSON: install the bundle again, or correct the file."
-        ) from None
+        raise BundleError("model.json cannot be read as JSON: install the bundle again, or correct the file.") from None
     _check_fields("model.json", description, _FIELDS)
     for name, fields in _NESTED.items():
         _check_fields(name, description[name], fields)
@@ -201,8 +200,7 @@ def _check_values(description: dict[str, Any]) -> None:
     problems = {
         f"task must be one of {', '.join(TASKS)}": description["task"] not in TASKS,
         f"format must be one of {', '.join(FORMATS)}": description["format"] not in FORMATS,
-        "weights must be a file name beside model.json": Path(description["weights"]).name
-        != description["weights"]
+        "weights must be a file name beside model.json": Path(description["weights"]).name != description["weights"]
         or description["weights"] in ("", ".", ".."),
         "name and version must not be empty": not (description["name"] and description["version"]),
         "input.size must be a multiple of 32 from 32 to 4096": given["size"] % 32 != 0
@@ -213,9 +211,10 @@ def _check_values(description: dict[str, Any]) -> None:
         "operating_points must satisfy 0 < doubtful <= positive < 1": not (
             0 < points["doubtful"] <= points["positive"] < 1
         ),
-        "localisation.threshold must lie between 0 and 1": not (
-            0 < description["localisation"]["threshold"] < 1
+        "scope.regions must be a list of names": not all(
+            isinstance(region, str) for region in description["scope"]["regions"]
         ),
+        "localisation.threshold must lie between 0 and 1": not (0 < description["localisation"]["threshold"] < 1),
     }
     for problem, present in problems.items():
         if present:
@@ -231,9 +230,6 @@ def _prepared(run: Forward, channels: int, mean: float, std: float) -> Forward:
 
 
 def _safetensors(weights: Path, architecture: str) -> Forward:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     if architecture != ARCHITECTURE:
         raise BundleError(
             f"safetensors bundles must have the architecture {ARCHITECTURE}: deliver another "
@@ -244,47 +240,49 @@ def _safetensors(weights: Path, architecture: str) -> Forward:
         state = {name: value.float() for name, value in load_file(weights).items()}
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError):
-        raise BundleError(
-            f"{weights.name} does not fit the architecture {ARCHITECTURE}: export it again."
-        ) from None
+        raise BundleError(f"{weights.name} does not fit the architecture {ARCHITECTURE}: export it again.") from None
     return _torch_forward(network.eval().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
 def _torchscript(weights: Path, architecture: str) -> Forward:
     try:
-        network = torch.jit.load(str(weights), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # PyTorch announces TorchScript's end; the version that still reads it is pinned.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            network = torch.jit.load(str(weights), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise BundleError(
-            f"{weights.name} is not a TorchScript file that this version of PyTorch can read: "
-            "export it again."
+            f"{weights.name} is not a TorchScript file that this version of PyTorch can read: export it again."
         ) from None
     return _torch_forward(network)
 
 
 def _torch_forward(network: torch.nn.Module) -> Forward:
     def forward(batch: Array) -> tuple[Array, Array]:
-        with torch.inference_mode():
-            images = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
-            logit, cells = network(images)
-        return logit.float().numpy(), cells.float().numpy()
+        images = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+        try:
+            with torch.inference_mode():
+                logit, cells = network(images)
+            return logit.float().numpy(), cells.float().numpy()
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise ModelOutputError(
+                f"the model failed on an input of its stated size ({type(error).__name__}): use another bundle."
+            ) from None
 
     return forward
 
 
 def _onnx(weights: Path, architecture: str) -> Forward:
     try:
-        import onnxruntime
+        import onnxruntime  # noqa: PLC0415 - an optional part
     except ImportError:
         raise BundleError(
-            "this bundle is in ONNX format: install the optional part with "
-            "pip install 'bilan[onnx]'."
+            "this bundle is in ONNX format: install the optional part with pip install 'bilan[onnx]'."
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     try:
-        session = onnxruntime.InferenceSession(
-            str(weights), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no public base class
         raise BundleError(
             f"{weights.name} is not an ONNX file that the installed onnxruntime can read "
@@ -298,7 +296,12 @@ def _onnx(weights: Path, architecture: str) -> Forward:
     name = session.get_inputs()[0].name
 
     def forward(batch: Array) -> tuple[Array, Array]:
-        logit, cells = session.run(None, {name: batch})
+        try:
+            logit, cells = session.run(None, {name: batch})
+        except Exception as error:  # as above
+            raise ModelOutputError(
+                f"the model failed on an input of its stated size ({type(error).__name__}): use another bundle."
+            ) from None
         return np.asarray(logit, dtype=np.float32), np.asarray(cells, dtype=np.float32)
 
     return forward

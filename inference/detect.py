@@ -107,9 +107,7 @@ def letterbox(image: Array, size: int) -> tuple[Array, float, int, int]:
     square = np.zeros((size, size), dtype=np.float32)
     top, left = (size - height) // 2, (size - width) // 2
     if bright - dark > 1e-6:
-        square[top : top + height, left : left + width] = np.clip(
-            (resized - dark) / (bright - dark), 0.0, 1.0
-        )
+        square[top : top + height, left : left + width] = np.clip((resized - dark) / (bright - dark), 0.0, 1.0)
     return square, scale, top, left
 
 
@@ -149,7 +147,8 @@ def _detect_one(model: Model, image: Array) -> Detection:
     logit, cells = raw(model, square)
     score = probability(model, logit)
     heat = np.asarray(_sigmoid(cells.astype(np.float64)), dtype=np.float32)
-    frame = Frame(*image.shape, scale, top, left, model.input_size / heat.shape[0])
+    rows, columns = image.shape
+    frame = Frame(rows, columns, scale, top, left, model.input_size / heat.shape[0])
     return Detection(
         score=score,
         boxes=boxes(heat, model.box_threshold, score >= model.operating_points["doubtful"], frame),
@@ -179,9 +178,7 @@ def _checked(model: Model, square: Array) -> tuple[float, Array]:
     if logit.shape != (1,):
         raise ModelOutputError("the model's logit must have the shape [n]: use another bundle.")
     if cells.ndim != 3 or cells.shape[0] != 1 or cells.shape[1] != cells.shape[2] or not cells.size:
-        raise ModelOutputError(
-            "the model's map must have the shape [n, h, w] with h = w: use another bundle."
-        )
+        raise ModelOutputError("the model's map must have the shape [n, h, w] with h = w: use another bundle.")
     if not (np.isfinite(logit).all() and np.isfinite(cells).all()):
         raise ModelOutputError("the model returned NaN or infinity: use another bundle.")
     return float(logit[0]), cells[0]
@@ -191,9 +188,7 @@ def _sigmoid(x: npt.NDArray[np.float64] | np.float64) -> npt.NDArray[np.float64]
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))  # unlike exp, tanh cannot overflow
 
 
-def _places(
-    heat: Array, threshold: float, at_least_one: bool
-) -> list[tuple[int, int, int, int, float]]:
+def _places(heat: Array, threshold: float, at_least_one: bool) -> list[tuple[int, int, int, int, float]]:
     """Connected hot regions as (first row, first column, end row, end column, peak)."""
     peak = float(heat.max())
     hot = heat >= threshold
@@ -201,7 +196,7 @@ def _places(
         if not at_least_one:
             return []
         hot = heat >= peak * 0.7
-    labels, count = ndimage.label(hot)
+    labels, _ = ndimage.label(hot)
     places = []
     for index, found in enumerate(ndimage.find_objects(labels), start=1):
         highest = float(heat[found][labels[found] == index].max())

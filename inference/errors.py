@@ -11,3 +11,7 @@ class BundleError(BilanInferenceError):
 
 class ModelOutputError(BilanInferenceError):
     """A model returned NaN, infinity or a wrong shape: use another bundle; its studies are failed."""
+
+
+class EvaluationError(BilanInferenceError):
+    """A manifest cannot be used: correct the named column or line."""

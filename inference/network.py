@@ -16,8 +16,8 @@ References
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 ARCHITECTURE = "bilan-lite0-map16"
 """Name written to ``model.json``; changes whenever the weights' layout does."""
@@ -59,11 +59,9 @@ class _SameConv(nn.Conv2d):
         total = self.kernel_size[0] - self.stride[0]
         before = total // 2
         if total - before == before:
-            return F.conv2d(
-                x, self.weight, self.bias, self.stride, before, self.dilation, self.groups
-            )
-        padded = F.pad(x, (before, total - before, before, total - before))
-        return F.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
+            return functional.conv2d(x, self.weight, self.bias, self.stride, before, self.dilation, self.groups)
+        padded = functional.pad(x, (before, total - before, before, total - before))
+        return functional.conv2d(padded, self.weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
 class _Block(nn.Module):
@@ -76,9 +74,7 @@ class _Block(nn.Module):
         if self.expands:
             self._expand_conv = nn.Conv2d(inside, width, 1, bias=False)
             self._bn0 = nn.BatchNorm2d(width, eps=_EPSILON)
-        self._depthwise_conv = _SameConv(
-            width, width, kernel, stride, groups=width, bias=False
-        )
+        self._depthwise_conv = _SameConv(width, width, kernel, stride, groups=width, bias=False)
         self._bn1 = nn.BatchNorm2d(width, eps=_EPSILON)
         self._project_conv = nn.Conv2d(width, outside, 1, bias=False)
         self._bn2 = nn.BatchNorm2d(outside, eps=_EPSILON)
@@ -88,10 +84,11 @@ class _Block(nn.Module):
         """Return [n, channels out, rows / stride, columns / stride]."""
         y = x
         if self.expands:
-            y = F.relu6(self._bn0(self._expand_conv(y)))
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
+            y = functional.relu6(self._bn0(self._expand_conv(y)))
+        y = functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
-        return x + y if self.residual else y
+        result: Tensor = x + y if self.residual else y
+        return result
 
 
 class FractureNet(nn.Module):
@@ -112,16 +109,14 @@ class FractureNet(nn.Module):
         self.image_logit = nn.Linear(1280, 1)
         self.map_lateral = nn.Conv2d(112, _MAP_CHANNELS, 1)
         self.map_top = nn.Conv2d(320, _MAP_CHANNELS, 1)
-        self.map_depthwise = nn.Conv2d(
-            _MAP_CHANNELS, _MAP_CHANNELS, 3, padding=1, groups=_MAP_CHANNELS
-        )
+        self.map_depthwise = nn.Conv2d(_MAP_CHANNELS, _MAP_CHANNELS, 3, padding=1, groups=_MAP_CHANNELS)
         self.map_mix = nn.Conv2d(_MAP_CHANNELS, _MAP_CHANNELS, 1)
         self.map_logit = nn.Conv2d(_MAP_CHANNELS, 1, 1)
         self.map_weight = nn.Parameter(torch.tensor(0.5))
         nn.init.zeros_(self.image_logit.weight)
-        nn.init.constant_(self.image_logit.bias, 1.0)
+        nn.init.ones_(self.image_logit.bias)
         nn.init.normal_(self.map_logit.weight, std=0.01)
-        nn.init.constant_(self.map_logit.bias, -3.0)  # prior: a few cells in a hundred
+        self.map_logit.bias = nn.Parameter(torch.tensor([-3.0]))  # prior: a few cells in a hundred
 
     def stem(self, images: Tensor, blocks: int) -> Tensor:
         """Run the stem and the first ``blocks`` blocks.
@@ -131,7 +126,7 @@ class FractureNet(nn.Module):
         images
             float32 [n, 1, side, side] in 0..1, bone bright; side a multiple of 32.
         """
-        x = F.relu6(self._bn0(self._conv_stem(images * 2.0 - 1.0)))
+        x = functional.relu6(self._bn0(self._conv_stem(images * 2.0 - 1.0)))
         for block in self._blocks[:blocks]:
             x = block(x)
         return x
@@ -143,11 +138,11 @@ class FractureNet(nn.Module):
             x = self._blocks[index](x)
             if index == _LAST_STRIDE_16:
                 lateral = x
-        head = F.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
+        head = functional.relu6(self._bn1(self._conv_head(x))).mean(dim=(2, 3))
         image = self.image_logit(self.dropout(head)).squeeze(1)
-        top = F.interpolate(self.map_top(x), scale_factor=2.0, mode="nearest")
-        fused = F.relu(self.map_lateral(lateral) + top)
-        fused = F.relu(self.map_mix(F.relu(self.map_depthwise(fused))))
+        top = functional.interpolate(self.map_top(x), scale_factor=2.0, mode="nearest")
+        fused = functional.relu(self.map_lateral(lateral) + top)
+        fused = functional.relu(self.map_mix(functional.relu(self.map_depthwise(fused))))
         cells = self.map_logit(fused).squeeze(1)
         strongest = cells.flatten(1).topk(_TOP_CELLS, dim=1).values.mean(dim=1)
         return image + self.map_weight * strongest, cells

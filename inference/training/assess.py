@@ -54,15 +54,14 @@ def read(
         square, scale, top, left = detect.letterbox(image, model.input_size)
         logit, cells = detect.raw(model, square)
         heat = np.asarray(1 / (1 + np.exp(-cells.astype(np.float64))), dtype=np.float32)
-        frame = detect.Frame(*image.shape, scale, top, left, model.input_size / len(heat))
-        boxes = true_boxes(radiograph, *image.shape)
+        rows, columns = image.shape
+        frame = detect.Frame(rows, columns, scale, top, left, model.input_size / len(heat))
+        boxes = true_boxes(radiograph, rows, columns)
         readings.append(Reading(radiograph, logit, heat, frame, boxes))
     return readings
 
 
-def true_boxes(
-    radiograph: Radiograph, rows: int, columns: int
-) -> tuple[tuple[float, float, float, float], ...]:
+def true_boxes(radiograph: Radiograph, rows: int, columns: int) -> tuple[tuple[float, float, float, float], ...]:
     """Fracture boxes (x0, y0, x1, y1) in pixels of an image of the given shape."""
     return tuple(
         (
@@ -105,9 +104,7 @@ def box_score(readings: list[Reading], threshold: float) -> float:
         corners = [(box.x0, box.y0, box.x1, box.y1) for box in boxes]
         drawn += len(corners)
         wanted += len(reading.true_boxes)
-        found += sum(
-            any(overlap(true, box) >= 0.2 for box in corners) for true in reading.true_boxes
-        )
+        found += sum(any(overlap(true, box) >= 0.2 for box in corners) for true in reading.true_boxes)
     return 2 * found / max(1, drawn + wanted)
 
 
@@ -125,12 +122,12 @@ def performance(model: Model, readings: list[Reading]) -> dict[str, Any]:
     """Figures of a fold, overall and per body part, with 95 % intervals by patient group."""
     scores = np.array([detect.probability(model, reading.logit) for reading in readings])
     labels = labels_of(readings)
-    result = _figures(model, labels, scores, readings)
+    result: dict[str, Any] = {**_figures(model, labels, scores, readings), "regions": {}}
     for region in REGIONS:
         index = [i for i, r in enumerate(readings) if region in r.radiograph.regions]
-        result.setdefault("regions", {})[region] = _figures(
-            model, labels[index], scores[index], [readings[i] for i in index]
-        )
+        if index:
+            part = [readings[i] for i in index]
+            result["regions"][region] = _figures(model, labels[index], scores[index], part)
     return result
 
 
@@ -159,9 +156,7 @@ def _figures(
     }
 
 
-def _point(
-    labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float
-) -> dict[str, Any]:
+def _point(labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float) -> dict[str, Any]:
     return {
         "sensitivity": rounded(asdict(accuracy.sensitivity(labels, scores, threshold))),
         "specificity": rounded(asdict(accuracy.specificity(labels, scores, threshold))),
@@ -207,9 +202,7 @@ def shortcuts(
         by_size[str(size)] = {"images": int(index.sum()), **rounded(asdict(interval))}
     cut = logits_of(read(model, held, data, cropped))
     features = np.array([_edges(radiograph, data) for radiograph in train + held])
-    blind = _logistic(
-        features[: len(train)], np.array([r.label for r in train]), features[len(train) :]
-    )
+    blind = _logistic(features[: len(train)], np.array([r.label for r in train]), features[len(train) :])
     return {
         "by_size": by_size,
         "borders_cropped": rounded(asdict(accuracy.auroc_interval(labels, cut, groups))),

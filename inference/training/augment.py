@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from inference.training.dataset import MASK_STRIDE
 
@@ -48,7 +48,7 @@ def augment(images: Tensor, masks: Tensor, size: int, random: Generator) -> tupl
 
 def cells(masks: Tensor) -> Tensor:
     """Map targets float32 [n, rows / 4, columns / 4] from masks [n, 1, rows, columns]."""
-    share = F.avg_pool2d(masks, 16 // MASK_STRIDE).squeeze(1)
+    share = functional.avg_pool2d(masks, 16 // MASK_STRIDE).squeeze(1)
     fullest = share.flatten(1).amax(1).clamp_min(1e-6)[:, None, None]
     return torch.where(share > 0, share / fullest, share)
 
@@ -73,8 +73,8 @@ def _affine(n: int, random: Generator) -> Tensor:
 
 
 def _warp(x: Tensor, theta: Tensor, size: int) -> Tensor:
-    grid = F.affine_grid(theta, [len(x), 1, size, size], align_corners=False)
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    grid = functional.affine_grid(theta, [len(x), 1, size, size], align_corners=False)
+    return functional.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _grey_levels(x: Tensor, random: Generator) -> Tensor:
@@ -87,7 +87,7 @@ def _grey_levels(x: Tensor, random: Generator) -> Tensor:
 
 def _detector(x: Tensor, random: Generator) -> Tensor:
     n = len(x)
-    soft = F.avg_pool2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    soft = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
     sharpness = _uniform(n, -0.6, 0.6, random)[:, None, None, None]  # < 0 blurs, > 0 sharpens
     x = x + (x - soft) * sharpness
     level = _uniform(n, -0.03, 0.04, random).clamp_min(0.0)[:, None, None, None]

@@ -89,9 +89,7 @@ def decode(path: Path) -> npt.NDArray[np.float32]:
         return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255.0)
 
 
-def squares(
-    data: Path, radiographs: list[Radiograph], size: int, cache: Path
-) -> npt.NDArray[np.uint8]:
+def squares(data: Path, radiographs: list[Radiograph], size: int, cache: Path) -> npt.NDArray[np.uint8]:
     """Letterboxed images, uint8 [n, size, size], from the cache file when it fits.
 
     The cache is keyed by the names and the size, written under another name and

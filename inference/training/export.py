@@ -50,11 +50,7 @@ UNFITTED = Fit(slope=1.0, intercept=0.0, doubtful=0.5, positive=0.5, box_thresho
 def write_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
     """Write weights as float16: half the size, and scores that do not notice."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {
-        name: value.to(torch.float16).contiguous()
-        for name, value in state.items()
-        if value.is_floating_point()
-    }
+    kept = {name: value.to(torch.float16).contiguous() for name, value in state.items() if value.is_floating_point()}
     path = folder / "weights.safetensors"
     save_file(kept, path)
     path.chmod(0o644)  # safetensors creates it for its owner alone
@@ -62,9 +58,10 @@ def write_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
 
 def write_description(
     folder: Path,
+    fit: Fit,
+    *,
     version: str,
     size: int,
-    fit: Fit,
     recipe: dict[str, Any],
     hours: float,
     performance: dict[str, Any],
@@ -93,6 +90,7 @@ def write_description(
 def fit(
     labels: npt.NDArray[np.int64],
     logits: npt.NDArray[np.float64],
+    *,
     sensitivity: float,
     specificity: float,
     box_threshold: float,

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,6 +23,7 @@ def finish(
     radiographs: list[Radiograph],
     data: Path,
     out: Path,
+    *,
     version: str,
     say: Callable[[str], None],
 ) -> Path:
@@ -36,8 +38,10 @@ def finish(
     hours = sum(row["seconds"] for row in progress.history) / 3600
     described = recipe.as_json()
 
-    def describe(fit: export.Fit, performance: dict[str, object]) -> bundle.Model:
-        export.write_description(folder, version, size, fit, described, hours, performance)
+    def describe(fit: export.Fit, performance: dict[str, Any]) -> bundle.Model:
+        export.write_description(
+            folder, fit, version=version, size=size, recipe=described, hours=hours, performance=performance
+        )
         return bundle.load(folder)
 
     export.write_weights(progress.best, folder)
@@ -46,9 +50,9 @@ def finish(
     fitted = export.fit(
         assess.labels_of(calibration),
         assess.logits_of(calibration),
-        recipe.doubtful_sensitivity,
-        recipe.positive_specificity,
-        max(recipe.box_thresholds, key=lambda t: assess.box_score(calibration, t)),
+        sensitivity=recipe.doubtful_sensitivity,
+        specificity=recipe.positive_specificity,
+        box_threshold=max(recipe.box_thresholds, key=lambda t: assess.box_score(calibration, t)),
     )
     model = describe(fitted, {})
     say("calibration and operating points fitted; now the test fold")

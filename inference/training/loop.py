@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Generator, Tensor
+from torch.nn import functional
 
+from inference.accuracy import auroc
 from inference.network import FractureNet
 from inference.training.augment import augment
 from inference.training.dataset import Radiograph
-from inference.accuracy import auroc
 from inference.training.recipe import Recipe
 
 _NEW_LAYERS = ("image_logit", "map_")
@@ -72,9 +72,9 @@ def loss(logit: Tensor, cells: Tensor, label: Tensor, target: Tensor, recipe: Re
     Li X. et al., "Generalized Focal Loss", NeurIPS 2020, arXiv:2006.04388, eq. 3.
     """
     smooth = label * (1 - 2 * recipe.smoothing) + recipe.smoothing
-    image = F.binary_cross_entropy_with_logits(logit, smooth)
+    image = functional.binary_cross_entropy_with_logits(logit, smooth)
     distance = (target - torch.sigmoid(cells)).square()
-    entropy = F.binary_cross_entropy_with_logits(cells, target, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(cells, target, reduction="none")
     return image + recipe.map_weight * (distance * entropy).sum() / target.sum().clamp_min(8.0)
 
 
@@ -100,9 +100,9 @@ def forward(network: FractureNet, images: Tensor, frozen: int) -> tuple[Tensor, 
     return network.tail(features, frozen)
 
 
-def scores(network: FractureNet, squares: npt.NDArray[np.uint8], batch: int = 16) -> tuple[
-    npt.NDArray[np.float32], npt.NDArray[np.float32]
-]:
+def scores(
+    network: FractureNet, squares: npt.NDArray[np.uint8], batch: int = 16
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Logits float32 [n] and maps float32 [n, h, w] of squares uint8 [n, side, side]."""
     network.eval()
     logits, maps = [], []
@@ -151,7 +151,7 @@ def train(
     started = time.monotonic()
     while progress.epoch < recipe.epochs() and time.monotonic() - started < hours * 3600:
         epoch_started = time.monotonic()
-        mean_loss = _epoch(network, average, optimiser, recipe, pictures, progress.epoch)
+        mean_loss = _epoch(network, average, optimiser, recipe, pictures, epoch=progress.epoch)
         stage = recipe.stage(progress.epoch)
         squares, labels = evaluation(stage.size)
         logits, _ = scores(average, squares)
@@ -210,6 +210,7 @@ def _epoch(
     optimiser: torch.optim.Optimizer,
     recipe: Recipe,
     pictures: Pictures,
+    *,
     epoch: int,
 ) -> float:
     stage = recipe.stage(epoch)
@@ -253,9 +254,7 @@ def _drawn(labels: npt.NDArray[np.int64], negatives: int, random: Generator) -> 
 def _follow(average: FractureNet, network: FractureNet, decay: float, step: int) -> None:
     decay = min(decay, (1 + step) / (10 + step))
     with torch.no_grad():
-        for mean, value in zip(
-            average.state_dict().values(), network.state_dict().values(), strict=True
-        ):
+        for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
             if mean.is_floating_point():
                 mean.lerp_(value, 1 - decay)
             else:

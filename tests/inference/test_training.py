@@ -1,0 +1,230 @@
+"""Training from data to bundle on drawn images: resumable, seeded, honest about its folds."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from inference import bundle, detect
+from inference.network import FractureNet
+from inference.training import __main__ as training
+from inference.training import assess, augment, card, dataset, export, loop
+from inference.training.recipe import Recipe, Stage
+
+COLUMNS = ["image_id", "label", "fold", "group", "label_uncertain", *dataset.REGIONS, "width", "height"]
+
+TINY = Recipe(
+    stages=(Stage(epochs=1, size=32, batch=4, frozen=3), Stage(epochs=1, size=64, batch=4, frozen=-1)),
+    train_folds=(0,),
+    calibration_folds=(1,),
+    test_folds=(2,),
+    negatives_per_epoch=4,
+    cached_size=64,
+    box_thresholds=(0.2, 0.3),
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Thirty drawn bones, half of them with a bright break in a known box."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "images").mkdir()
+    (folder / "boxes_yolo").mkdir()
+    random = np.random.default_rng(0)
+    with (folder / "labels.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        for number in range(30):
+            image = random.integers(0, 60, (80, 60)).astype(np.uint8)
+            image[:, 25:35] = 150
+            label = number % 2
+            if label:
+                image[30:40, 20:40] = 250
+                (folder / "boxes_yolo" / f"I{number}.txt").write_text("0 0.5 0.4375 0.333 0.125\n")
+            Image.fromarray(image).save(folder / "images" / f"I{number}.png")
+            row = dict.fromkeys(dataset.REGIONS, 0) | {"hand": 1}
+            writer.writerow(
+                row
+                | {"image_id": f"I{number}.png", "label": label, "fold": number // 10, "group": number // 2}
+                | {"label_uncertain": int(number == 0), "width": 60, "height": 80}
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file in the layout of the published weights."""
+    torch.manual_seed(1)
+    state = {n: v for n, v in FractureNet().state_dict().items() if not n.startswith(("map_", "image_"))}
+    state["_conv_stem.weight"] = state["_conv_stem.weight"].repeat(1, 3, 1, 1) / 3
+    state["_fc.weight"] = torch.zeros(1000, 1280)
+    path = tmp_path_factory.mktemp("weights") / "lite0.pth"
+    torch.save(state, path)
+    return path
+
+
+def run(data, out, weights, *, recipe=TINY, resume=False, hours=1.0):
+    return training.run(recipe, data, out, resume=resume, hours=hours, version="t", weights=weights)
+
+
+@pytest.fixture(scope="module")
+def trained(data, weights, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    return out, run(data, out, weights)
+
+
+def test_bundle_report_curve_and_manifest_are_written(trained):
+    out, folder = trained
+    model = bundle.load(folder)
+    assert (model.version, model.input_size) == ("t", 64)
+    report = json.loads((out / "report.json").read_text())
+    assert [row["epoch"] for row in report["history"]] == [1, 2]
+    assert report["performance"]["test"]["images"] == 10
+    with Image.open(out / "curve.png") as curve:
+        assert np.asarray(curve).std() > 5
+    with (out / "held_out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["path"].rsplit("/", 1)[1] for row in rows} == {f"I{n}.png" for n in range(20, 30)}
+
+
+def test_card_states_the_measured_figures(trained):
+    _, folder = trained
+    test = bundle.describe(folder)["performance"]["test"]
+    text = (folder / "MODEL_CARD.md").read_text()
+    assert f"{test['auroc']['value']:.3f}" in text
+    assert "10 (5)" in text
+    assert "FracAtlas, CC BY 4.0" in text
+
+
+def test_a_killed_run_resumes_to_the_same_weights(trained, data, weights, tmp_path):
+    _, whole = trained
+    first_only = run(data, tmp_path, weights, hours=1e-9)  # stops after nothing
+    assert first_only is None
+    stages = (TINY.stages[0], TINY.stages[1])
+    interrupted = replace(TINY, stages=stages)
+    killed = _Killed()
+    with pytest.raises(KeyboardInterrupt):
+        _train_until_killed(interrupted, data, tmp_path, weights, killed)
+    assert killed.lines == 1
+    folder = run(data, tmp_path, weights, resume=True)
+    one, other = (load_file(f / "weights.safetensors") for f in (whole, folder))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+class _Killed:
+    """Progress that dies after the first epoch was announced."""
+
+    lines = 0
+
+    def __call__(self, line):
+        if line.startswith("epoch"):
+            self.lines += 1
+            raise KeyboardInterrupt
+
+
+def _train_until_killed(recipe, data, out, weights, say):
+    original, training.say = training.say, say
+    try:
+        run(data, out, weights, recipe=recipe)
+    finally:
+        training.say = original
+
+
+def test_uncertain_labels_and_held_out_folds_are_not_trained_on(data, weights, tmp_path, monkeypatch):
+    seen = {}
+
+    def spy(recipe, pictures, *args, **kwargs):
+        seen["n"] = len(pictures.labels)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop, "train", spy)
+    with pytest.raises(KeyboardInterrupt):
+        run(data, tmp_path, weights)
+    assert seen["n"] == 9  # ten in the training fold, one of them uncertain
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    torch.save({"_conv_stem.weight": torch.zeros(32, 3, 3, 3)}, tmp_path / "w.pth")
+    with pytest.raises(ValueError, match="not EfficientNet-lite0"):
+        loop.pretrained(FractureNet(), tmp_path / "w.pth")
+
+
+def test_masks_lie_where_the_letterbox_puts_the_box():
+    radiograph = dataset.Radiograph("a", 1, 0, 0, (), False, 64, 32, ((0.25, 0.5, 0.25, 0.5),))
+    mask = dataset.masks([radiograph], 64)[0]
+    # In the 64 square the image fills rows 16..48; the box rows 24..40, columns 8..24; stride 4.
+    expected = np.zeros((16, 16), np.uint8)
+    expected[6:10, 2:6] = 1
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_augmented_targets_follow_the_bright_mark():
+    images, masks = torch.zeros(16, 1, 128, 128), torch.zeros(16, 1, 32, 32)
+    images[:, :, 48:64, 32:48] = 1.0
+    masks[:, :, 12:16, 8:12] = 1.0
+    moved, targets = augment.augment(images, masks, 128, torch.Generator().manual_seed(4))
+    bright = torch.nn.functional.avg_pool2d(moved, 16).flatten(1).argmax(1)
+    assert targets.flatten(1).gather(1, bright[:, None]).min() > 0.5
+    assert targets.amax() == pytest.approx(1.0)
+    assert (moved.min() >= 0) and (moved.max() <= 1)
+
+
+def test_augmentation_is_seeded_and_never_loses_a_fracture():
+    images, masks = torch.rand(32, 1, 64, 64), torch.zeros(32, 1, 16, 16)
+    masks[:, :, 0:3, 0:3] = 1.0  # in the corner that a crop takes first
+    first = augment.augment(images, masks, 64, torch.Generator().manual_seed(7))
+    again = augment.augment(images, masks, 64, torch.Generator().manual_seed(7))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert first[1].flatten(1).amax(1).min() > 0
+
+
+def test_learning_rate_rises_then_falls():
+    rates = [loop.learning_rate(share, 0.1) for share in (0.0, 0.05, 0.1, 0.5, 1.0)]
+    assert rates[:3] == pytest.approx([0.0, 0.5, 1.0])
+    assert rates[4] == pytest.approx(0.01)
+    assert rates[2] > rates[3] > rates[4]
+
+
+def test_frozen_blocks_keep_weights_and_statistics():
+    network = FractureNet()
+    loop.freeze(network, 3)
+    assert not any(p.requires_grad for p in network._blocks[2].parameters())
+    assert not network._blocks[2].training
+    assert network._blocks[3].training
+    loop.freeze(network, -1)
+    assert all(p.requires_grad for p in network.parameters())
+
+
+def test_operating_points_reach_what_was_asked():
+    random = np.random.default_rng(2)
+    labels = (random.random(400) < 0.3).astype(np.int64)
+    logits = random.normal(0, 1, 400) + 1.5 * labels
+    fitted = export.fit(labels, logits, sensitivity=0.9, specificity=0.95, box_threshold=0.3)
+    scores = 1 / (1 + np.exp(-(fitted.slope * logits + fitted.intercept)))
+    assert (scores[labels == 1] >= fitted.doubtful).mean() >= 0.9
+    assert (scores[labels == 0] < fitted.positive).mean() >= 0.95
+    stricter = np.sort(scores[scores > fitted.doubtful])[0]
+    assert (scores[labels == 1] >= stricter).mean() <= 0.9 or stricter > fitted.doubtful
+    assert fitted.doubtful <= fitted.positive
+
+
+def test_peak_is_found_in_image_pixels():
+    heat = np.full((4, 4), 1e-6, np.float32)
+    heat[2, 1] = 1.0
+    frame = detect.Frame(rows=32, columns=64, scale=1.0, top=16, left=0, cell=16.0)
+    assert assess.peak(heat, frame) == pytest.approx((24.0, 24.0), abs=0.1)
+
+
+def test_overlap_by_hand():
+    assert assess.overlap((0, 0, 2, 2), (1, 1, 3, 3)) == pytest.approx(1 / 7)
+    assert assess.overlap((0, 0, 1, 1), (1, 0, 2, 1)) == 0
+
+
+def test_curve_of_a_single_epoch_is_drawn(tmp_path):
+    card.learning_curve([{"epoch": 1, "loss": 0.7, "auroc": 0.8}], tmp_path / "c.png")
+    assert (tmp_path / "c.png").stat().st_size > 500
