@@ -16,7 +16,7 @@ from inference.labels.sections import Sentence
 
 FRACTURES = frozenset(("fracture", "equivalent", "definite"))
 TRIGGERS = FRACTURES | {"suspicion", "bone"}
-STATEMENTS = frozenset(("healed", "healing", "intact", "intact_weak"))
+STATEMENTS = frozenset(("healed", "healing", "intact"))
 _NEGATIONS = frozenset(("negation", "negation_other"))
 # After a comma these go on with an enumeration that a negation opened.
 _GOES_ON = re.compile(r"\s*(?:de|d|du|des|ni|ou|or|nor|and|et|no|pas)\b")
@@ -30,8 +30,8 @@ class Mention:
     """One statement about a fracture.
 
     `status` is ``present``, ``healing``, ``old``, ``hedged``, ``absent``, ``suspicious`` (a sign
-    that counts only when nothing else was said), ``weak`` (bones normal in part, likewise) or
-    ``ignored``. `other` marks a negation of *further* fractures.
+    that counts only when nothing else was said) or ``ignored``. `other` marks a negation of
+    *further* fractures, `recent` a fracture called so.
     """
 
     status: str
@@ -39,6 +39,7 @@ class Mention:
     rules: tuple[str, ...]
     trigger: Token
     other: bool = False
+    recent: bool = False
 
 
 def mentions(text: str, sentence: Sentence, pack: Pack) -> list[Mention]:
@@ -50,9 +51,7 @@ def mentions(text: str, sentence: Sentence, pack: Pack) -> list[Mention]:
         return []
     reading = _Reading(text, sentence, tokens, pack.adjective_first)
     return [
-        reading.mention(at)
-        for at, token in enumerate(tokens)
-        if token.kind in TRIGGERS or token.kind in STATEMENTS
+        reading.mention(at) for at, token in enumerate(tokens) if token.kind in TRIGGERS or token.kind in STATEMENTS
     ]
 
 
@@ -126,53 +125,77 @@ class _Reading:
         token = self.tokens[at]
         rules = [token.rule]
         cues = self.cues[at]
-        if ignored := self._left(at, ("ignore_before",)):
+        if ignored := self._left(at, ("ignore_before",), commas=False) or self._right(at, ("ignore_after",)):
             return Mention("ignored", self.sentence, (token.rule, ignored.rule), token)
         negation = self._negation(at)
         if token.kind in STATEMENTS:
             return self._statement(token, negation)
         if negation is not None:
             rules.append(negation.rule)
-            return Mention(
-                "absent", self.sentence, tuple(rules), token, negation.kind == "negation_other"
-            )
+            # "The known fracture is not visible through the plaster" is no denial.
+            known = token.kind == "definite" and "follow_up" in cues
+            other = negation.kind == "negation_other"
+            status = "healing" if known else "absent"
+            return Mention(status, self.sentence, tuple(rules), token, other)
         if token.kind == "bone":
             return Mention("ignored", self.sentence, tuple(rules), token)
         status, cue = self._affirmed(at, token, cues)
-        return Mention(status, self.sentence, (*rules, cue) if cue else tuple(rules), token)
+        named = (*rules, cue) if cue else tuple(rules)
+        return Mention(status, self.sentence, named, token, recent="recent" in cues)
 
     def _affirmed(self, at: int, token: Token, cues: dict[str, str]) -> tuple[str, str | None]:
         old = cues.get("old")
         if before := self._left(at, ("old_before",)):
             old = old or before.rule
+        if token.kind == "definite" and (said := self._said_of_it(at)):
+            return said
+        if token.kind == "suspicion":
+            return ("old", old) if old else ("suspicious", None)
+        if undated := next((t.rule for t in self.tokens if t.kind == "undated"), None):
+            return "hedged", undated
         hedge = self._hedge(at, cues)
-        if old and "recent" not in cues:
+        if old and not ("recent" in cues and token.kind != "definite" and hedge is None and "healed" not in old):
             # "Healing or old" leaves the age open; "possibly old" is an old fracture all the same.
-            if "follow_up" in cues and hedge:
-                return "hedged", hedge
-            return "old", old
+            return ("hedged", hedge) if "follow_up" in cues and hedge else ("old", old)
         if hedge:
             return "hedged", hedge
-        if "follow_up" in cues:
+        if "follow_up" in cues and "recent" not in cues:
             return "healing", cues["follow_up"]
-        if token.kind == "suspicion":
-            return "suspicious", None
         return "present", None
 
+    def _said_of_it(self, at: int) -> tuple[str, str] | None:
+        """ "Complete union of the fracture": the statement just before is the fracture's own."""
+        if at == 0 or self.tokens[at - 1].kind not in ("healed", "healing"):
+            return None
+        before = self.tokens[at - 1]
+        if self._between(before, self.tokens[at]).strip():
+            return None
+        return ("old" if before.kind == "healed" else "healing"), before.rule
+
     def _statement(self, token: Token, negation: Token | None) -> Mention:
-        status = {"intact": "absent", "intact_weak": "weak", "healed": "old", "healing": "healing"}
+        status = {"intact": "absent", "healed": "old", "healing": "healing"}
         if negation is None:
             return Mention(status[token.kind], self.sentence, (token.rule,), token)
         if token.kind == "healed":
             return Mention("healing", self.sentence, (token.rule, negation.rule), token)
         return Mention("ignored", self.sentence, (token.rule, negation.rule), token)
 
-    def _left(self, at: int, kinds: tuple[str, ...]) -> Token | None:
+    def _left(self, at: int, kinds: tuple[str, ...], commas: bool = True) -> Token | None:
         """The nearest cue of `kinds` before the trigger, not past a stop."""
         for token in reversed(self.tokens[:at]):
             if token.kind in kinds:
-                return token
+                apart = "," in self._between(token, self.tokens[at])
+                return token if commas or not apart else None
             if token.kind == "stop":
+                return None
+        return None
+
+    def _right(self, at: int, kinds: tuple[str, ...]) -> Token | None:
+        """The nearest cue of `kinds` after the trigger, before the next trigger."""
+        for token in self.tokens[at + 1 :]:
+            if token.kind in kinds:
+                return token
+            if token.kind == "stop" or token.kind in TRIGGERS:
                 return None
         return None
 
@@ -201,12 +224,8 @@ class _Reading:
 
     def _negation(self, at: int) -> Token | None:
         trigger = self.tokens[at]
-        for index in range(at + 1, len(self.tokens)):
-            token = self.tokens[index]
-            if token.kind == "negation_after" and "," not in self._between(trigger, token):
-                return token
-            if token.kind == "stop" or token.kind in TRIGGERS:
-                break
+        if after := self._negation_after(at):
+            return after
         if trigger.kind == "definite":
             return None
         for index in range(at - 1, -1, -1):
@@ -215,6 +234,20 @@ class _Reading:
                 return None
             if token.kind in _NEGATIONS:
                 return token if self._reaches(token, trigger) else None
+        return None
+
+    def _negation_after(self, at: int) -> Token | None:
+        """ "Fracture: none", "fracture is not seen"."""
+        trigger = self.tokens[at]
+        for token in self.tokens[at + 1 :]:
+            between = self._between(trigger, token)
+            if token.kind == "negation_after" and "," not in between:
+                return token
+            if token.kind == "negation" and between.strip(" :=-") == "":
+                rest = self.text[token.end : self.sentence.end].lstrip()
+                return token if not rest or rest[0] in ",)" else None
+            if token.kind == "stop" or token.kind in TRIGGERS:
+                return None
         return None
 
     def _reaches(self, negation: Token, trigger: Token) -> bool:

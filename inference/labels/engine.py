@@ -105,21 +105,32 @@ def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pa
     by_status: dict[str, list[Mention]] = {}
     for mention in found:
         by_status.setdefault(mention.status, []).append(mention)
-    affirmed = by_status.get("present", []) + by_status.get("healing", [])
-    if affirmed:
-        if against := _contradiction(text, affirmed, by_status.get("absent", []), pack):
+    present, healing = by_status.get("present", []), by_status.get("healing", [])
+    old, absent = by_status.get("old", []), by_status.get("absent", [])
+    if healing and not present and (healed := _healed_since(text, healing, old, pack)):
+        return _decision("absent", "old", healed, "engine: healed since")
+    if present or healing:
+        if against := _contradiction(text, present + healing, absent, pack):
             return _decision("uncertain", "none", against, "engine: findings against conclusion")
-        return _present(text, by_status, affirmed, pack)
+        return _present(text, present, healing, pack)
     if hedged := by_status.get("hedged"):
         return _decision("uncertain", "none", hedged[-1])
-    if old := by_status.get("old"):
+    if old:
         return _decision("absent", "old", old[-1])
-    if absent := by_status.get("absent"):
+    if absent:
         explicit = [m for m in absent if m.trigger.kind in FRACTURES]
         return _decision("absent", "none", (explicit or absent)[0])
-    if suspicious := by_status.get("suspicious"):
-        return _decision("uncertain", "none", suspicious[0])
-    return _nothing_said(text, sentences, by_status.get("weak", []), pack)
+    return _nothing_said(text, sentences, by_status.get("suspicious", []), pack)
+
+
+def _healed_since(text: str, healing: list[Mention], old: list[Mention], pack: Pack) -> Mention | None:
+    """The statement that the followed fracture, not another, has healed."""
+    followed = {place for mention in healing for place in _places(text, mention, pack)}
+    for mention in old:
+        own = _places(text, mention, pack)
+        if not own or not followed or own & followed:
+            return mention
+    return None
 
 
 def _decision(value: str, acuity: str, mention: Mention, *rules: str) -> _Decision:
@@ -127,22 +138,22 @@ def _decision(value: str, acuity: str, mention: Mention, *rules: str) -> _Decisi
     return _Decision(value, acuity, tier, (*mention.rules, *rules), mention.sentence)
 
 
-def _present(
-    text: str, by_status: dict[str, list[Mention]], affirmed: list[Mention], pack: Pack
-) -> _Decision:
-    acute = by_status.get("present", [])
+def _present(text: str, acute: list[Mention], healing: list[Mention], pack: Pack) -> _Decision:
     if not acute:
-        return _decision("present", "followup", affirmed[0])
-    cue = pack.follow_up.search(text, 0, len(text))
-    if cue is not None or all(mention.trigger.kind == "definite" for mention in acute):
-        return _decision("present", "followup", acute[0], *([cue.rule] if cue else []))
+        return _decision("present", "followup", healing[0])
     explicit = [mention for mention in acute if mention.trigger.kind == "fracture"]
-    return _decision("present", "acute", (explicit or acute)[0])
+    deciding = (explicit or acute)[0]
+    if any(mention.recent for mention in acute):
+        return _decision("present", "acute", deciding)
+    if cue := pack.follow_up.search(text, 0, len(text)):
+        return _decision("present", "followup", deciding, cue.rule)
+    places = {place for mention in healing for place in _places(text, mention, pack)}
+    if healing and all(_places(text, mention, pack) <= places for mention in acute):
+        return _decision("present", "followup", healing[0])
+    return _decision("present", "acute", deciding)
 
 
-def _contradiction(
-    text: str, affirmed: list[Mention], denied: list[Mention], pack: Pack
-) -> Mention | None:
+def _contradiction(text: str, affirmed: list[Mention], denied: list[Mention], pack: Pack) -> Mention | None:
     """A denial in the conclusion of what the findings affirm, or the reverse.
 
     Only a denial of any fracture, or of one at the same place, contradicts; "no other" does not.
@@ -170,20 +181,39 @@ def _places(text: str, mention: Mention, pack: Pack) -> set[str]:
     return {text[token.start : token.end][:5] for token in tokens}
 
 
-def _nothing_said(
-    text: str, sentences: list[Sentence], weak: list[Mention], pack: Pack
-) -> _Decision:
-    bones = pack.bone_study.search(text, 0, len(text)) is not None
-    if bones:
-        for sentence in reversed(sentences):
-            if sentence.section == "silent":
-                continue
-            if token := pack.normal.search(text, sentence.start, sentence.end):
+def _nothing_said(text: str, sentences: list[Sentence], suspicious: list[Mention], pack: Pack) -> _Decision:
+    """No word on fractures: perhaps a normal study of bones, perhaps a sign that is not named."""
+    if suspicious:
+        return _decision("uncertain", "none", suspicious[0])
+    voting = [sentence for sentence in sentences if sentence.section != "silent"]
+    spoken = [(sentence.start, sentence.end) for sentence in voting]
+    bones = any(pack.bone_study.search(text, *span) for span in spoken)
+    whole = bones and not any(pack.other_study.search(text, *span) for span in spoken)
+    before = (0, 0)
+    for sentence, span in zip(voting, spoken, strict=True):
+        token = pack.normal.search(text, *span)
+        if token and (whole or _names_bones(text, before, span, pack)):
+            alone = token.rule.count(" ") > 1 or _short_or_placed(text, span, pack)
+            if alone:
                 return _Decision("absent", "none", "decided", (token.rule,), sentence)
-    if weak:
-        return _decision("absent", "none", weak[0])
-    tier = "review" if bones or not sentences else "decided"
+        before = span
+    tier = "review" if whole or not sentences else "decided"
     return _Decision("not_addressed", "none", tier, ("engine: no statement",))
+
+
+def _names_bones(text: str, before: tuple[int, int], span: tuple[int, int], pack: Pack) -> bool:
+    """Whether the sentence, or the few words of title before it, names a limb: "Ribs. Normal."."""
+    if pack.other_study.search(text, *span):
+        return False
+    if pack.bone_study.search(text, *span):
+        return True
+    title = text[slice(*before)].count(" ") < 5
+    return title and pack.bone_study.search(text, *before) is not None
+
+
+def _short_or_placed(text: str, span: tuple[int, int], pack: Pack) -> bool:
+    words = text[slice(*span)].split()
+    return len(words) <= 2 or (len(words) <= 6 and pack.bone_study.search(text, *span) is not None)
 
 
 def _located(decision: _Decision, text: str, plain: Plain, pack: Pack) -> Label:

@@ -77,9 +77,7 @@ def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]])
     never_skipped = triggers.pop("never_skipped")
     normal = {"normal": triggers.pop("examination_normal")}
     roles = ("silent", "once", "findings", "conclusion")
-    bare = "|".join(
-        re.escape(fold(heading)) for heading in sorted(sections["bare_headings"], key=len, reverse=True)
-    )
+    bare = "|".join(re.escape(fold(heading)) for heading in sorted(sections["bare_headings"], key=len, reverse=True))
 
     def study(name: str) -> Lexer:
         return Lexer({name: sections[name]})

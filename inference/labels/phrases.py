@@ -117,20 +117,18 @@ def compile_phrase(phrase: str, kind: str = "", never_skipped: str = "") -> _Phr
         When brackets do not match or nothing is left to look for.
     """
     source, firsts = _Parser(phrase, never_skipped).parse()
-    return _Phrase(
-        re.compile(rf"{source}(?!\w)"), re.compile("|".join(sorted(firsts))), kind, f"{kind}: {phrase}"
-    )
+    return _Phrase(re.compile(rf"{source}(?!\w)"), re.compile("|".join(sorted(firsts))), kind, f"{kind}: {phrase}")
 
 
 class Lexer:
     """All phrases of a group of lists: the leftmost match wins, then the longest, then the order."""
 
-    def __init__(
-        self, groups: Mapping[str, Sequence[str]], never_skipped: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, groups: Mapping[str, Sequence[str]], never_skipped: Sequence[str] = ()) -> None:
         words = "|".join(rf"{_word(fold(word))}(?!\w)" for word in never_skipped)
         self._phrases = [
-            compile_phrase(phrase, kind, f"(?:{words})" if words else "") for kind, phrases in groups.items() for phrase in phrases
+            compile_phrase(phrase, kind, f"(?:{words})" if words else "")
+            for kind, phrases in groups.items()
+            for phrase in phrases
         ]
         # Most words begin no phrase; the few thousand words of the trade are looked up once.
         self._beginning_with = lru_cache(maxsize=50_000)(self._candidates)

@@ -148,9 +148,7 @@ def _join_lines(original: str, folded: str) -> str:
     out = [lines[0]]
     for number in range(1, len(lines)):
         title = not capitals and len(sources[number - 1]) < 40 and sources[number - 1].isupper()
-        soft = not title and _is_wrap(
-            lines[number - 1], lines[number], sources[number], capitals, widest
-        )
+        soft = not title and _is_wrap(lines[number - 1], lines[number], sources[number], capitals, widest)
         out.append(" " if soft else "\n")
         out.append(lines[number])
     return "".join(out)
