@@ -12,9 +12,12 @@ Cicchetti DV, Feinstein AR. High agreement but low kappa: II. J Clin Epidemiol 1
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.intervals import Z, wilson
+
+Table = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Cells:
     def n(self) -> int:
         """All comparable studies."""
         return self.both + self.ai_only + self.report_only + self.neither
+
+    @property
+    def table(self) -> Table:
+        """The cells with the AI in rows and the report in columns, positive first."""
+        return ((self.both, self.ai_only), (self.report_only, self.neither))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +59,8 @@ def measures(cells: Cells) -> dict[str, Estimate]:
         "agreement": share(both + neither, cells.n),
         "positive_agreement": specific(both, cells),
         "negative_agreement": specific(neither, cells),
-        "kappa": cohen_kappa(cells),
-        "gwet_ac1": gwet_ac1(cells),
+        "kappa": cohen_kappa(cells.table),
+        "gwet_ac1": gwet_ac1(cells.table),
         "ppv": share(both, ai),
         "npv": share(neither, cells.n - ai),
         "sensitivity_to_report": share(both, report),
@@ -79,48 +87,55 @@ def specific(concordant: int, cells: Cells) -> Estimate:
     return Estimate(numerator / denominator, low, high, numerator, denominator)
 
 
-def cohen_kappa(cells: Cells) -> Estimate:
-    """Return Cohen's kappa with the asymptotic interval of Fleiss, Cohen and Everitt (1969, eq. 13).
+def cohen_kappa(table: Table) -> Estimate:
+    """Return Cohen's kappa of a square table (AI in rows, report in columns) with its 95 % interval.
 
-    None when either side has only one category, since chance then explains everything.
+    The variance is that of Fleiss, Cohen and Everitt (1969, eq. 13). None when both sides have one
+    and the same single category, since chance then explains everything.
     """
-    n = cells.n
+    n = sum(map(sum, table))
     if n == 0:
         return Estimate(None, None, None, None, 0)
-    table = _shares(cells)
-    ai = (table[0][0] + table[0][1], table[1][0] + table[1][1])
-    report = (table[0][0] + table[1][0], table[0][1] + table[1][1])
-    observed = table[0][0] + table[1][1]
-    chance = ai[0] * report[0] + ai[1] * report[1]
+    shares, rows, columns = _shares(table, n)
+    categories = range(len(table))
+    observed = sum(shares[k][k] for k in categories)
+    chance = sum(rows[k] * columns[k] for k in categories)
     if math.isclose(chance, 1.0):
         return Estimate(None, None, None, None, n)
     kappa = (observed - chance) / (1 - chance)
-    agreeing = sum(table[k][k] * (1 - (ai[k] + report[k]) * (1 - kappa)) ** 2 for k in (0, 1))
-    differing = (1 - kappa) ** 2 * sum(table[k][m] * (report[k] + ai[m]) ** 2 for k, m in ((0, 1), (1, 0)))
-    rest = (kappa - chance * (1 - kappa)) ** 2
-    return _normal(kappa, max(0.0, agreeing + differing - rest) / (n * (1 - chance) ** 2), n)
+    agreeing = sum(shares[k][k] * (1 - (rows[k] + columns[k]) * (1 - kappa)) ** 2 for k in categories)
+    differing = sum(shares[k][m] * (columns[k] + rows[m]) ** 2 for k in categories for m in categories if k != m)
+    spread = agreeing + (1 - kappa) ** 2 * differing - (kappa - chance * (1 - kappa)) ** 2
+    return _normal(kappa, spread / (n * (1 - chance) ** 2), n)
 
 
-def gwet_ac1(cells: Cells) -> Estimate:
-    """Return Gwet's AC1 with the interval from its unconditional variance (2008, section 4, f = 0)."""
-    n = cells.n
+def gwet_ac1(table: Table) -> Estimate:
+    """Return Gwet's AC1 of a square table (AI in rows, report in columns) with its 95 % interval.
+
+    The variance is the unconditional one for two raters (Gwet 2008), for an infinite population.
+    """
+    n = sum(map(sum, table))
     if n == 0:
         return Estimate(None, None, None, None, 0)
-    table = _shares(cells)
-    positive = (2 * table[0][0] + table[0][1] + table[1][0]) / 2
-    mean = (positive, 1 - positive)
-    observed = table[0][0] + table[1][1]
-    chance = 2 * mean[0] * mean[1]
+    shares, rows, columns = _shares(table, n)
+    categories = range(len(table))
+    others = len(table) - 1
+    mean = [(rows[k] + columns[k]) / 2 for k in categories]
+    observed = sum(shares[k][k] for k in categories)
+    chance = sum(share * (1 - share) for share in mean) / others
     gamma = (observed - chance) / (1 - chance)
-    first = sum(table[k][k] * (1 - mean[k]) for k in (0, 1)) - observed * chance
-    second = sum(table[k][m] * (1 - (mean[k] + mean[m]) / 2) ** 2 for k in (0, 1) for m in (0, 1)) - chance**2
+    first = sum(shares[k][k] * (1 - mean[k]) for k in categories) / others - observed * chance
+    second = (
+        sum(shares[k][m] * (1 - (mean[k] + mean[m]) / 2) ** 2 for k in categories for m in categories) / others**2
+        - chance**2
+    )
     spread = observed * (1 - observed) - 4 * (1 - gamma) * first + 4 * (1 - gamma) ** 2 * second
-    return _normal(gamma, max(0.0, spread) / (n * (1 - chance) ** 2), n)
+    return _normal(gamma, spread / (n * (1 - chance) ** 2), n)
 
 
-def _shares(cells: Cells) -> tuple[tuple[float, float], tuple[float, float]]:
-    n = cells.n
-    return (cells.both / n, cells.ai_only / n), (cells.report_only / n, cells.neither / n)
+def _shares(table: Table, n: int) -> tuple[list[list[float]], list[float], list[float]]:
+    shares = [[count / n for count in row] for row in table]
+    return shares, [sum(row) for row in shares], [sum(column) for column in zip(*shares, strict=True)]
 
 
 def _normal(value: float, variance: float, n: int) -> Estimate:

@@ -55,7 +55,7 @@
 with compared as (
     select
         *,
-        greatest(ai_completed, report_final) as known_at,
+        case when report_final is not null then greatest(ai_completed, report_final) end as known_at,
         verdict is not null and coalesce(verdict_at <= $cut, true) as reviewed
     from study
     where site = $site and day >= $start and day < $end
