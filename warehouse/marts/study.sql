@@ -12,7 +12,7 @@ with version as (
     where site = $site
 ),
 
-image as (
+image as materialized (
     select *
     from instance
     where site = $site and in_scope
@@ -41,7 +41,7 @@ exam as (
     group by study_uid
 ),
 
-dated as (
+dated as materialized (
     select exam.*, timezone(version.time_zone, exam.happened)::date as day
     from exam
     inner join version
@@ -49,7 +49,7 @@ dated as (
         and timezone('UTC', exam.happened)::date < version.valid_until
 ),
 
-used as (
+used as materialized (
     -- Of each image the newest model's finding, an older one only where the newer failed.
     select
         finding.study_uid,
@@ -92,7 +92,7 @@ ai as (
     group by used.study_uid
 ),
 
-event as (
+event as materialized (
     select
         report_match.study_uid,
         report_event.message_id,
