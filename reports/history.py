@@ -14,8 +14,7 @@ from warehouse.data_cut import data_cut, local_midnight
 from warehouse.figure import rows
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
+    from warehouse.figure import Connection
     from warehouse.site import SiteFacts
 
 MONTHS = 13
@@ -52,7 +51,7 @@ def months_up_to(month: str) -> list[str]:
     return [f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(last - MONTHS + 1, last + 1)]
 
 
-def history(connection: DuckDBPyConnection, facts: SiteFacts, month: str, latest: datetime | None) -> History:
+def history(connection: Connection, facts: SiteFacts, month: str, latest: datetime | None) -> History:
     """Return each key figure over the months up to `month`.
 
     Each month is cut as its own report was. Months before the first study of the site are None.
@@ -71,9 +70,7 @@ def _shown(value: Value, threshold: int) -> Value:
     return withhold(value) if threshold > 1 and small(value, threshold) else value
 
 
-def _month(
-    connection: DuckDBPyConnection, facts: SiteFacts, month: str, latest: datetime | None
-) -> Mapping[str, Value]:
+def _month(connection: Connection, facts: SiteFacts, month: str, latest: datetime | None) -> Mapping[str, Value]:
     start, end = bounds(month)
     cut = data_cut(latest, end, facts.time_zone)
 

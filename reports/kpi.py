@@ -21,7 +21,8 @@ from warehouse.site import SiteFacts, site_facts
 
 if TYPE_CHECKING:
     import pandas as pd
-    from duckdb import DuckDBPyConnection
+
+    from warehouse.figure import Connection
 
 __all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "to_json"]
 
@@ -101,9 +102,7 @@ class MonthFigures:
         return next((value for value in self.values.get(name, []) if dict(value.stratum) == stratum), None)
 
 
-def month_figures(
-    connection: DuckDBPyConnection, site: str, month: str, data_cut: datetime | None = None
-) -> MonthFigures:
+def month_figures(connection: Connection, site: str, month: str, data_cut: datetime | None = None) -> MonthFigures:
     """Compute every figure of `month` (``YYYY-MM``) for `site`.
 
     `data_cut` (UTC) defaults to the latest commit in the warehouse; either is capped at a week after

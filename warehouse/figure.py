@@ -24,8 +24,13 @@ from typing import TYPE_CHECKING, Any
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import pandas as pd
     from duckdb import DuckDBPyConnection
+
+    # What readers annotate with, so that this package alone names the database.
+    Connection: TypeAlias = DuckDBPyConnection
 
 LANGUAGES = ("fr", "en")
 BILINGUAL = ("title", "definition", "numerator", "denominator", "exclusions")
@@ -187,9 +192,7 @@ def definitions() -> dict[str, Definition]:
     return known
 
 
-def rows(
-    connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, **extra: object
-) -> list[dict[str, Any]]:
+def rows(connection: Connection, name: str, site: str, start: date, end: date, **extra: object) -> list[dict[str, Any]]:
     """Run a figure over the local days from `start` up to, not including, `end`.
 
     `extra` holds further parameters (`cut`, the data cut as an aware datetime); those that the
@@ -200,13 +203,13 @@ def rows(
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def run(connection: DuckDBPyConnection, name: str, site: str, start: date, end: date, **extra: object) -> pd.DataFrame:
+def run(connection: Connection, name: str, site: str, start: date, end: date, **extra: object) -> pd.DataFrame:
     """Run a figure as `rows` does and return a data frame."""
     frame: pd.DataFrame = _execute(connection, name, {"site": site, "start": start, "end": end, **extra}).df()
     return frame
 
 
-def _execute(connection: DuckDBPyConnection, name: str, given: dict[str, object]) -> DuckDBPyConnection:
+def _execute(connection: Connection, name: str, given: dict[str, object]) -> Connection:
     figure = figures()[name]
     return connection.execute(figure.query, {key: given[key] for key in figure.parameters})
 

@@ -86,7 +86,7 @@ class Site:
 
 def a_study(number: int, at_local: datetime, site: str = "a") -> Study:
     """One study whose facts vary with `number`, in cycles without a common period."""
-    at = at_local.replace(tzinfo=PARIS).astimezone(UTC)
+    at = at_local.astimezone(UTC)
     ai = ("negative", "positive", "negative", "doubtful", "negative", "failed", "negative")[number % 7]
     score = {"negative": 0.11, "doubtful": 0.55, "positive": 0.93}.get(ai)
     label = ("absent", "present", "absent", "uncertain", "absent", "not_addressed", "present", "absent")[number % 8]
@@ -130,37 +130,47 @@ def a_study(number: int, at_local: datetime, site: str = "a") -> Study:
 
 
 def the_studies() -> list[Study]:
-    first = datetime(2025, 3, 1, 0, 5)
+    first = datetime(2025, 3, 1, 0, 5, tzinfo=PARIS)
     ordinary = [a_study(number, first + timedelta(hours=17.3 * number)) for number in range(1, 43)]
     edge = [
-        a_study(101, datetime(2025, 2, 28, 23, 59)),
-        a_study(102, datetime(2025, 4, 1, 0, 0)),
-        a_study(103, datetime(2025, 3, 31, 23, 59, 59)),
-        a_study(104, datetime(2025, 3, 30, 1, 59)),
-        a_study(105, datetime(2025, 3, 30, 3, 0)),
-        a_study(106, datetime(2025, 3, 10, 12), site="b"),
-        replace(a_study(107, datetime(2025, 3, 11, 9)), exam_completed=None, exam_started=None),
-        replace(a_study(108, datetime(2025, 3, 12, 9)), report_final=None, report_state="final"),
-        replace(a_study(109, datetime(2025, 3, 13, 9)), clock_skew=True),
-        replace(a_study(111, datetime(2025, 3, 14, 9)), report_final=datetime(2025, 3, 13, tzinfo=UTC)),
-        replace(a_study(112, datetime(2025, 3, 15, 9)), report_final=datetime(2025, 12, 1, tzinfo=UTC)),
-        replace(a_study(113, datetime(2025, 3, 17, 9)), report_final=CUT + timedelta(hours=1)),
-        replace(a_study(114, datetime(2025, 3, 18, 9)), report_state="withdrawn", report_label=None),
-        replace(a_study(115, datetime(2025, 3, 19, 9)), report_label=None),
-        replace(a_study(116, datetime(2025, 3, 20, 9)), ai_completed=datetime(2025, 3, 19, tzinfo=UTC)),
-        replace(a_study(117, datetime(2025, 3, 21, 9)), ordered=datetime(2025, 3, 22, tzinfo=UTC)),
-        replace(a_study(118, datetime(2025, 3, 22, 9)), score=1.0, ai_result="positive", report_acuity="old"),
+        a_study(101, datetime(2025, 2, 28, 23, 59, tzinfo=PARIS)),
+        a_study(102, datetime(2025, 4, 1, 0, 0, tzinfo=PARIS)),
+        a_study(103, datetime(2025, 3, 31, 23, 59, 59, tzinfo=PARIS)),
+        a_study(104, datetime(2025, 3, 30, 1, 59, tzinfo=PARIS)),
+        a_study(105, datetime(2025, 3, 30, 3, 0, tzinfo=PARIS)),
+        a_study(106, datetime(2025, 3, 10, 12, tzinfo=PARIS), site="b"),
+        replace(a_study(107, datetime(2025, 3, 11, 9, tzinfo=PARIS)), exam_completed=None, exam_started=None),
+        replace(a_study(108, datetime(2025, 3, 12, 9, tzinfo=PARIS)), report_final=None, report_state="final"),
+        replace(a_study(109, datetime(2025, 3, 13, 9, tzinfo=PARIS)), clock_skew=True),
+        replace(a_study(111, datetime(2025, 3, 14, 9, tzinfo=PARIS)), report_final=datetime(2025, 3, 13, tzinfo=UTC)),
+        replace(a_study(112, datetime(2025, 3, 15, 9, tzinfo=PARIS)), report_final=datetime(2025, 12, 1, tzinfo=UTC)),
+        replace(a_study(113, datetime(2025, 3, 17, 9, tzinfo=PARIS)), report_final=CUT + timedelta(hours=1)),
+        replace(a_study(114, datetime(2025, 3, 18, 9, tzinfo=PARIS)), report_state="withdrawn", report_label=None),
+        replace(a_study(115, datetime(2025, 3, 19, 9, tzinfo=PARIS)), report_label=None),
+        replace(a_study(116, datetime(2025, 3, 20, 9, tzinfo=PARIS)), ai_completed=datetime(2025, 3, 19, tzinfo=UTC)),
+        replace(a_study(117, datetime(2025, 3, 21, 9, tzinfo=PARIS)), ordered=datetime(2025, 3, 22, tzinfo=UTC)),
         replace(
-            a_study(119, datetime(2025, 3, 24, 9)),
+            a_study(118, datetime(2025, 3, 22, 9, tzinfo=PARIS)), score=1.0, ai_result="positive", report_acuity="old"
+        ),
+        replace(
+            a_study(119, datetime(2025, 3, 24, 9, tzinfo=PARIS)),
             ai_result="positive",
             report_label="absent",
             report_acuity="none",
             verdict="fracture",
             verdict_at=CUT + DAY,
         ),
-        replace(a_study(120, datetime(2025, 3, 25, 9)), ai_result="not_processed", score=None, model_sha256=None),
         replace(
-            a_study(121, datetime(2025, 3, 26, 9)), ai_result="doubtful", report_label="absent", verdict="fracture"
+            a_study(120, datetime(2025, 3, 25, 9, tzinfo=PARIS)),
+            ai_result="not_processed",
+            score=None,
+            model_sha256=None,
+        ),
+        replace(
+            a_study(121, datetime(2025, 3, 26, 9, tzinfo=PARIS)),
+            ai_result="doubtful",
+            report_label="absent",
+            verdict="fracture",
         ),
     ]
     return [*ordinary, *edge]
