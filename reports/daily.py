@@ -1,0 +1,352 @@
+"""The flagged-case list of a site and day: one HTML file that needs nothing else, and a CSV."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from PIL import Image
+
+from reports import pages
+from reports.language import MISSING, Language, language
+from reports.terms import term
+from warehouse import cases, ledger
+from warehouse.cases import ACTIONS, Case, DayCounts, Picture
+from warehouse.data_cut import latest_commit
+from warehouse.site import SiteFacts, site_facts
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+HTML, CSV = "list.html", "list.csv"
+SHOWN_IMAGES = 3
+SHOWN_SIDE = 256  # px
+_STATE = re.compile(r'<meta name="bilan-state" content="([0-9a-f]{64})">')
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+@dataclass(frozen=True, slots=True)
+class DailyList:
+    """What was written: the two files, the studies of the day and those that the AI flags."""
+
+    html: Path
+    csv: Path
+    studies: int
+    flagged: int
+    listed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture of a case, ready for the page: its address, boxes in its own coordinates, and words."""
+
+    source: str
+    columns: int
+    rows: int
+    boxes: tuple[tuple[float, float, float, float], ...]
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One case in words."""
+
+    study_uid: str
+    time: str
+    region: str
+    detail: str
+    person: str
+    ai_result: str
+    ai_words: str
+    score: float | None
+    score_words: str
+    report_words: str
+    report_tone: str
+    evidence: str | None
+    waiting: str | None
+    verdict: str | None
+    unvalidated: bool
+    simulated: bool
+    link: str | None
+    shots: tuple[Shot, ...]
+    missing_images: int
+
+
+def case_ids(connection: DuckDBPyConnection, site: str, day: date) -> list[str]:
+    """Return the pseudonyms of the studies on the list, for their links."""
+    return [case.study_uid for case in cases.flagged(connection, site, day)]
+
+
+def is_stale(connection: DuckDBPyConnection, site: str, day: date, folder: Path) -> bool:
+    """Return whether the list in `folder` is missing, or says other than the warehouse does now.
+
+    Waiting times alone do not make a list stale.
+    """
+    try:
+        found = _STATE.search((folder / HTML).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    return found is None or found[1] != _state(connection, site, day)
+
+
+def render(
+    connection: DuckDBPyConnection,
+    site: str,
+    day: date,
+    thumbnails: Path,
+    links: Mapping[str, str],
+    out: Path,
+    *,
+    validated_regions: Collection[str] | None = None,
+    reason_sentences: Mapping[str, str] | None = None,
+    accent: str = "#0b6e75",
+) -> DailyList:
+    """Write the list of a local day into the folder `out` as ``list.html`` and ``list.csv``.
+
+    Parameters
+    ----------
+    thumbnails
+        Folder with ``<instance pseudonym>.png`` for each image.
+    links
+        Address of the PACS viewer by study pseudonym; anything but http and https is left out.
+    validated_regions
+        Regions that the model was validated on; cases of others are marked. None marks none.
+    reason_sentences
+        Sentence of each reason code in the site's language.
+
+    Raises
+    ------
+    warehouse.site.UnknownSiteError
+        If the warehouse does not know the site.
+    """
+    facts = site_facts(connection, site, day + timedelta(days=1))
+    words = language(facts.language)
+    found = cases.flagged(connection, site, day)
+    counts = cases.day_counts(connection, site, day)
+    cut = latest_commit(connection, site)
+    night = cases.last_night(connection, site, day)
+    safe = {study: address for study, address in links.items() if _is_web(address)}
+    entries = [_entry(case, facts, words, cut, safe, thumbnails, validated_regions) for case in found]
+    sums = ledger.outcome_sums(connection, site, day)
+    html = pages.page(
+        words,
+        "daily.html.j2",
+        site=facts,
+        day=day,
+        accent=pages.readable(accent),
+        tint=pages.tint(accent, 0.08),
+        style=pages.trusted(pages.asset("daily.css")),
+        state=_state(connection, site, day),
+        cut=cut,
+        night=night,
+        counts=counts,
+        flagged=_flagged(counts),
+        urgent=sum(case.action in ACTIONS[:5] for case in found),
+        groups=_groups(found, entries),
+        sums={kind: {outcome: n for outcome, n in parts.items() if n} for kind, parts in sums.items()},
+        unread=cases.unread_images(connection, site, day),
+        reasons=reason_sentences or {},
+    )
+    written = DailyList(out / HTML, out / CSV, counts.studies, _flagged(counts), len(found))
+    pages.write(written.html, html.encode())
+    pages.write(written.csv, table(found, facts, words, cut, safe))
+    return written
+
+
+def _flagged(counts: DayCounts) -> int:
+    return counts.positive + counts.doubtful
+
+
+def _groups(found: Iterable[Case], entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+    pairs = zip(found, entries, strict=True)
+    return [(action, [entry for _, entry in group]) for action, group in groupby(pairs, lambda pair: pair[0].action)]
+
+
+def _state(connection: DuckDBPyConnection, site: str, day: date) -> str:
+    facts = (
+        cases.flagged(connection, site, day),
+        cases.day_counts(connection, site, day),
+        cases.unread_images(connection, site, day),
+        cases.last_night(connection, site, day),
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _is_web(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _entry(
+    case: Case,
+    facts: SiteFacts,
+    words: Language,
+    cut: datetime | None,
+    links: Mapping[str, str],
+    thumbnails: Path,
+    validated: Collection[str] | None,
+) -> Entry:
+    views = dict.fromkeys(term(words, "view", image.view) for image in case.images if image.view)
+    side = term(words, "laterality", case.laterality) if case.laterality else None
+    person = [term(words, "age_band", case.age_band or "unknown")]
+    if case.sex:
+        person.append(term(words, "sex", case.sex))
+    if case.patient_class:
+        person.append(term(words, "patient_class", case.patient_class))
+    shots = [_shot(image, case, words, thumbnails) for image in case.images[:SHOWN_IMAGES]]
+    return Entry(
+        study_uid=case.study_uid,
+        time=words.moment(case.exam_completed or case.exam_started, facts.time_zone, "time"),
+        region=_capital(term(words, "region", case.region or "unknown")),
+        detail=" · ".join(part for part in (side, ", ".join(views), case.modality) if part),
+        person=" · ".join(person),
+        ai_result=case.ai_result,
+        ai_words=term(words, "ai_result", case.ai_result),
+        score=case.score,
+        score_words=words.number(case.score, 2),
+        report_words=_report(case, words),
+        report_tone=_tone(case),
+        evidence=case.evidence,
+        waiting=_waiting(case, words, cut),
+        verdict=term(words, "verdict", case.verdict) if case.verdict else None,
+        unvalidated=validated is not None and case.region not in validated,
+        simulated=case.origin == "simulated",
+        link=links.get(case.study_uid),
+        shots=tuple(shot for shot in shots if shot is not None),
+        missing_images=sum(shot is None for shot in shots),
+    )
+
+
+def _report(case: Case, words: Language) -> str:
+    if case.report_label is None:
+        return _capital(term(words, "report_state", case.report_state))
+    text = term(words, "report_label", case.report_label)
+    if case.report_acuity in ("followup", "old"):
+        text = f"{text}, {term(words, 'excluded', case.report_acuity)}"
+    state = term(words, "report_state", case.report_state)
+    return f"{_capital(text)} ({state})"
+
+
+def _tone(case: Case) -> str:
+    return "none" if case.report_label is None else case.report_label
+
+
+def _waiting(case: Case, words: Language, cut: datetime | None) -> str | None:
+    """Return how long the case has been waiting for its report at the data cut, if it has none."""
+    since = case.exam_completed or case.exam_started
+    if case.report_state in ("final", "corrected") or since is None or cut is None or cut < since:
+        return None
+    return words.hours((cut - since).total_seconds() / 3600)
+
+
+def _shot(image: Picture, case: Case, words: Language, thumbnails: Path) -> Shot | None:
+    content = _jpeg(thumbnails / f"{image.instance_uid}.png")
+    if content is None or not image.rows or not image.columns:
+        return None
+    boxes = tuple((box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0) for box in image.boxes)
+    alt = words.text(
+        "Radiograph, %(region)s, view %(view)s, score %(score)s",
+        region=term(words, "region", case.region or "unknown"),
+        view=term(words, "view", image.view) if image.view else MISSING,
+        score=words.number(image.score, 2),
+    )
+    return Shot(pages.data_uri(content, "image/jpeg"), image.columns, image.rows, boxes, alt)
+
+
+def _jpeg(path: Path) -> bytes | None:
+    """Return the thumbnail as a small JPEG, or None where there is none that can be read."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            grey = picture.convert("L")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    grey.thumbnail((SHOWN_SIDE, SHOWN_SIDE))
+    content = io.BytesIO()
+    grey.save(content, "JPEG", quality=80, optimize=True)
+    return content.getvalue()
+
+
+def table(
+    found: Iterable[Case], facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]
+) -> bytes:
+    """Return the list as CSV in UTF-8 with BOM, ``;`` between cells where the decimal sign is a comma."""
+    text = io.StringIO()
+    sheet = csv.writer(text, delimiter=";" if words.code == "fr" else ",", lineterminator="\r\n")
+    sheet.writerow([words.text(head) for head in COLUMNS])
+    for case in found:
+        sheet.writerow([harmless(cell) for cell in _cells(case, facts, words, cut, links)])
+    return b"\xef\xbb\xbf" + text.getvalue().encode()
+
+
+COLUMNS = (
+    "To do",
+    "Time of the examination",
+    "Region",
+    "Side",
+    "Age band",
+    "Sex",
+    "AI result",
+    "Score",
+    "Report",
+    "Fracture in the report",
+    "Deciding sentence",
+    "Waiting (hours)",
+    "Viewer",
+    "Study (pseudonym)",
+)
+ACTION_WORDS = {
+    "positive_report_absent": "Read again: AI positive, report without fracture",
+    "positive_unreported": "Report first: AI positive, not reported yet",
+    "doubtful": "Look at: AI doubtful",
+    "negative_report_present": "For information: fracture in the report, AI negative",
+    "report_undecided": "Look at: AI flagged, report uncertain or silent",
+    "settled": "Nothing more to do",
+    "not_analysed": "Not analysed by the AI",
+}
+
+
+def _cells(
+    case: Case, facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]
+) -> list[str]:
+    since = case.exam_completed or case.exam_started
+    waits = since is not None and cut is not None and case.report_state not in ("final", "corrected")
+    hours = (cut - since).total_seconds() / 3600 if waits and cut and since else None
+    return [
+        words.text(ACTION_WORDS[case.action]),
+        f"{since.astimezone(ZoneInfo(facts.time_zone)):%Y-%m-%d %H:%M}" if since else "",
+        term(words, "region", case.region or "unknown"),
+        term(words, "laterality", case.laterality) if case.laterality else "",
+        case.age_band or "",
+        case.sex or "",
+        term(words, "ai_result", case.ai_result),
+        "" if case.score is None else words.number(case.score, 3),
+        term(words, "report_state", case.report_state),
+        term(words, "report_label", case.report_label) if case.report_label else "",
+        case.evidence or "",
+        "" if hours is None else words.number(hours, 1),
+        links.get(case.study_uid, ""),
+        case.study_uid,
+    ]
+
+
+def harmless(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return "'" + cell if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,201 @@
+"""Words, numbers, durations and dates in the language of a site, with its typography.
+
+Messages are English; `locale/<code>/LC_MESSAGES/bilan.po` translates them. The catalogues are read
+as they are, so that no compiled file can be older than its source.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime, get_day_names
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+if TYPE_CHECKING:
+    from reports.value import Value
+
+LOCALES = {"fr": "fr_FR", "en": "en_GB"}
+NARROW = "\u202f"  # narrow no-break space
+NO_BREAK = "\u00a0"
+DASH = "–"
+MISSING = "—"
+_BEFORE = re.compile(r"[ \u00a0](?=[;:!?»%])")
+_AFTER = re.compile(r"«[ \u00a0]")
+
+
+def typeset(text: str, code: str) -> str:
+    """Return `text` with the apostrophes and the no-break spaces of the language.
+
+    French puts a narrow no-break space before ; : ! ? % and inside « ».
+    """
+    text = text.replace("'", "’")
+    if code != "fr":
+        return text
+    return _AFTER.sub("«" + NARROW, _BEFORE.sub(NARROW, text))
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language: its catalogue and its ways of writing."""
+
+    code: str
+    locale: Locale
+    catalogue: gettext.NullTranslations
+
+    def text(self, message: str, **values: object) -> str:
+        """Return the translation of `message` with its ``%(name)s`` filled in."""
+        return self.catalogue.gettext(message) % values if values else self.catalogue.gettext(message)
+
+    def plural(self, one: str, many: str, n: int, **values: object) -> str:
+        """Return the translation for the number `n`, which fills ``%(n)s`` in the form of the language."""
+        return self.catalogue.ngettext(one, many, n) % {"n": self.number(n), **values}
+
+    def within(self, context: str, message: str) -> str:
+        """Return the translation of `message` in a context."""
+        return self.catalogue.pgettext(context, message)
+
+    def typeset(self, text: str) -> str:
+        """Return `text` in the typography of the language."""
+        return typeset(text, self.code)
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Return a number with a fixed number of decimals; a dash for None."""
+        if value is None:
+            return MISSING
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        # Adding 0.0 turns a negative zero, which rounding can leave, into zero.
+        return format_decimal(round(value, digits) + 0.0, format=pattern, locale=self.locale).replace("-", "−")
+
+    def share(self, value: float | None, digits: int = 1) -> str:
+        """Return a share as a percentage; a dash for None."""
+        if value is None:
+            return MISSING
+        return self.number(100 * value, digits) + self._percent
+
+    @property
+    def _percent(self) -> str:
+        return NARROW + "%" if self.code == "fr" else "%"
+
+    def hours(self, value: float | None) -> str:
+        """Return a duration in hours as days, hours and minutes, the two largest units; a dash for None."""
+        if value is None:
+            return MISSING
+        minutes = round(value * 60)
+        if minutes < 60:
+            return f"{minutes}{NO_BREAK}min"
+        if minutes < 48 * 60:
+            return f"{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}"
+        # The day first: 47 h 59 and 48 h must not both become "2 days".
+        whole = round(minutes / 60)
+        days = f"{self.number(whole // 24)}{NO_BREAK}{self.within('unit', 'd')}"
+        return f"{days}{NO_BREAK}{whole % 24}{NO_BREAK}h" if whole % 24 else days
+
+    def value(self, value: Value | None, digits: int | None = None) -> str:
+        """Return the value of a figure in its unit; a dash where there is none."""
+        if value is None or value.value is None:
+            return MISSING
+        if value.unit == "share":
+            return self.share(value.value, share_digits(value) if digits is None else digits)
+        if value.unit == "hours":
+            return self.hours(value.value)
+        if value.unit in ("kappa", "psi"):
+            return self.number(value.value, 2 if digits is None else digits)
+        return self.number(value.value, 0 if digits is None else digits)
+
+    def interval(self, value: Value | None, digits: int | None = None) -> str:
+        """Return the 95 % interval of a figure, or an empty text where there is none."""
+        if value is None or value.low is None or value.high is None:
+            return ""
+        if value.unit == "share":
+            digits = share_digits(value) if digits is None else digits
+            low, high = self.number(100 * value.low, digits), self.number(100 * value.high, digits)
+            return f"{low}{DASH}{high}{self._percent}"
+        if value.unit == "hours":
+            return f"{self.hours(value.low)} {DASH} {self.hours(value.high)}"
+        return f"{self.number(value.low, 2)}{DASH}{self.number(value.high, 2)}"
+
+    def day(self, day: date, form: str = "full") -> str:
+        """Return a date: ``full`` with weekday and year, ``long`` without weekday, ``short`` day and month."""
+        patterns = {"full": "EEEE d MMMM y", "long": "d MMMM y", "short": "d MMM", "weekday": "EEE d MMM"}
+        text = format_date(day, patterns[form], locale=self.locale)
+        return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1er ", text) if self.code == "fr" else text
+
+    def month(self, month: str, form: str = "long") -> str:
+        """Return a month ``YYYY-MM``: ``long`` (June 2026), ``short`` (Jun) or ``letter`` (J)."""
+        patterns = {"long": "LLLL y", "short": "LLL", "letter": "LLLLL", "year": "LLL yy"}
+        return format_date(date.fromisoformat(f"{month}-01"), patterns[form], locale=self.locale)
+
+    def weekdays(self) -> list[str]:
+        """Return the short names of the days, Monday first."""
+        names = get_day_names("abbreviated", "stand-alone", self.locale)
+        return [names[index] for index in range(7)]
+
+    def moment(self, moment: datetime | None, time_zone: str, form: str = "full") -> str:
+        """Return a time in a time zone: ``full`` (date and time), ``time`` or ``day_time``; a dash for None."""
+        if moment is None:
+            return MISSING
+        local = moment.astimezone(ZoneInfo(time_zone))
+        if form == "time":
+            return f"{local:%H:%M}"
+        if form == "day_time":
+            return f"{self.day(local.date(), 'short')} {local:%H:%M}"
+        return format_datetime(local, "d MMMM y, HH:mm zzz", locale=self.locale)
+
+
+def share_digits(value: Value) -> int:
+    """Return the decimals that a share deserves: none where fewer than 100 studies were counted."""
+    return 0 if value.denominator is None or value.denominator < 100 else 1
+
+
+@cache
+def language(code: str) -> Language:
+    """Return a language by its code; English for a code that is not known."""
+    known = code if code in LOCALES else "en"
+    return Language(known, Locale.parse(LOCALES[known]), _catalogue(known))
+
+
+def read_catalogue(code: str) -> Catalog | None:
+    """Return the catalogue of a language as it is written, or None for English."""
+    file = resources.files("reports").joinpath("locale", code, "LC_MESSAGES", "bilan.po")
+    return read_po(io.BytesIO(file.read_bytes()), locale=code) if file.is_file() else None
+
+
+def _catalogue(code: str) -> gettext.NullTranslations:
+    catalogue = read_catalogue(code)
+    if catalogue is None:
+        return _Typeset()
+    for message in catalogue:
+        if message.id:
+            forms = message.string if isinstance(message.string, tuple) else (message.string,)
+            typed = tuple(typeset(form, code) for form in forms)
+            message.string = typed if isinstance(message.string, tuple) else typed[0]
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    translations = gettext.GNUTranslations(compiled)
+    return translations
+
+
+class _Typeset(gettext.NullTranslations):
+    """The messages themselves, with the apostrophes of print."""
+
+    def gettext(self, message: str) -> str:
+        return typeset(super().gettext(message), "en")
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return typeset(super().ngettext(msgid1, msgid2, n), "en")
+
+    def pgettext(self, context: str, message: str) -> str:
+        return typeset(super().pgettext(context, message), "en")

@@ -1,0 +1,12 @@
+-- Counts of the studies of $site and local day $day, for the head of the list.
+select
+    count(*) as studies,
+    count(*) filter (ai_result = 'positive') as positive,
+    count(*) filter (ai_result = 'doubtful') as doubtful,
+    count(*) filter (ai_result = 'negative') as negative,
+    count(*) filter (ai_result = 'failed') as failed,
+    count(*) filter (ai_result = 'not_processed') as not_processed,
+    count(*) filter (report_state not in ('final', 'corrected')) as pending,
+    count(*) filter (origin = 'simulated') as simulated
+from study
+where site = $site and day = $day
