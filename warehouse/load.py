@@ -85,6 +85,9 @@ def load(
         raise WarehouseError("no such table for records")
     if not records:
         return 0
+    # The query for the key comes first: it ends whatever result the caller left half read, with which
+    # DuckDB would refuse what follows.
+    keys = _primary_key(connection, table)
     schema: pa.Schema = connection.table(table).limit(0).to_arrow_table().schema
     columns = _columns(table, records)
     given = {**({} if site is None else {"site": site}), **constants}
@@ -94,7 +97,6 @@ def load(
         columns["key_id"] = [pseudonymiser.key_id] * len(records)
     for name in columns.keys() & IDENTIFIERS:
         columns[name] = _pseudonyms(table, name, columns[name], pseudonymiser)
-    keys = _primary_key(connection, table)
     rows = _arrow(columns, schema)
     return _insert(connection, table, rows.take(_distinct(columns, keys, replace)), replace)
 

@@ -1,0 +1,111 @@
+"""Published months: what each issue was made from, and when a new issue is due."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse.connect import transaction, writer
+from warehouse.errors import NaiveTimeError
+from warehouse.statement import statement
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """One issue of a monthly report, as in the table `issued`. Times UTC, `definition` is JSON."""
+
+    site: str
+    month: str
+    issue: int
+    issued_at: datetime
+    data_cut: datetime
+    data_sha256: str
+    figures_sha256: str
+    definition: str
+
+
+def has_data(connection: DuckDBPyConnection, site: str, month: str) -> bool:
+    """Say whether `site` has a study or a night in `month` (``YYYY-MM``, local days)."""
+    return bool(connection.execute(statement("has_data"), _span(site, month)).fetchall()[0][0])
+
+
+def data_sha256(connection: DuckDBPyConnection, site: str, month: str) -> str:
+    """Return the SHA-256 of all that is known of the month's studies, whatever the order of their rows.
+
+    Each study is one line of JSON with its columns by name, times in UTC to the microsecond, lines
+    in the order of the study's pseudonym.
+    """
+    found = connection.execute(statement("month_studies"), _span(site, month))
+    names = [column[0] for column in found.description]
+    digest = hashlib.sha256()
+    for row in found.fetchall():
+        line = {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        digest.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def issue(
+    warehouse: Path,
+    *,
+    site: str,
+    month: str,
+    data_cut: datetime,
+    data_sha256: str,
+    figures_sha256: str,
+    definition: str,
+    now: datetime,
+    wait_minutes: float = 30.0,
+) -> Issued:
+    """Note that the month's report is issued; return the issue that it is.
+
+    It is the last issue again where data and definition are the same as then, else the next one.
+    An issue is never changed. `definition` is the report's definition as JSON, always written the
+    same way (sorted keys); `figures_sha256` the hash of what is shown.
+
+    Raises
+    ------
+    NaiveTimeError
+        If `now` or `data_cut` has no time zone.
+    WarehouseBusyError
+        If another run keeps the warehouse longer than `wait_minutes`.
+    """
+    if now.tzinfo is None or data_cut.tzinfo is None:
+        raise NaiveTimeError("an issue needs times with a time zone")
+    with writer(warehouse, wait_minutes) as connection, transaction(connection):
+        last = last_issue(connection, site, month)
+        if last and (last.data_sha256, last.definition) == (data_sha256, definition):
+            return last
+        number = last.issue + 1 if last else 1
+        row = Issued(site, month, number, now, data_cut, data_sha256, figures_sha256, definition)
+        connection.execute(statement("add_issue"), asdict(row))
+    return row
+
+
+def last_issue(connection: DuckDBPyConnection, site: str, month: str) -> Issued | None:
+    """Return the last issue of a month, or None."""
+    found = connection.execute(statement("last_issue"), {"site": site, "month": month}).fetchall()
+    if not found:
+        return None
+    row = Issued(*found[0])
+    return Issued(
+        **{**asdict(row), "issued_at": row.issued_at.astimezone(UTC), "data_cut": row.data_cut.astimezone(UTC)}
+    )
+
+
+def _span(site: str, month: str) -> dict[str, Any]:
+    year, number = map(int, month.split("-"))
+    end = date(year + number // 12, number % 12 + 1, 1)
+    return {"site": site, "start": date(year, number, 1), "end": end}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return value.isoformat() if isinstance(value, date) else value
