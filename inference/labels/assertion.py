@@ -144,27 +144,37 @@ class _Reading:
         return Mention(status, self.sentence, named, token, recent="recent" in cues)
 
     def _affirmed(self, at: int, token: Token, cues: dict[str, str]) -> tuple[str, str | None]:
-        old = cues.get("old")
-        if before := self._left(at, ("old_before",)):
-            old = old or before.rule
+        """Status of a trigger that is not denied, and the cue that gave it."""
         if token.kind == "definite" and (said := self._said_of_it(at)):
             return said
+        before = self._left(at, ("old_before",))
+        old = cues.get("old") or (before.rule if before else None)
         if token.kind == "suspicion":
             return ("old", old) if old else ("suspicious", None)
         if undated := next((t.rule for t in self.tokens if t.kind == "undated"), None):
             return "hedged", undated
         hedge = self._hedge(at, cues)
-        if old and not ("recent" in cues and token.kind != "definite" and hedge is None and "healed" not in old):
+        healing = cues.get("follow_up")
+        if old and not self._said_recent(cues, old, hedge):
             # "Healing or old" leaves the age open; "possibly old" is an old fracture all the same.
-            return ("hedged", hedge) if "follow_up" in cues and hedge else ("old", old)
+            return ("hedged", hedge) if healing and hedge else ("old", old)
+        return self._current(cues, hedge, healing)
+
+    @staticmethod
+    def _said_recent(cues: dict[str, str], old: str, hedge: str | None) -> bool:
+        """Both "old" and "acute" stand near: recent, unless healed or only supposed."""
+        return "recent" in cues and hedge is None and "healed" not in old
+
+    @staticmethod
+    def _current(cues: dict[str, str], hedge: str | None, healing: str | None) -> tuple[str, str | None]:
         if hedge:
             return "hedged", hedge
-        if "follow_up" in cues and "recent" not in cues:
-            return "healing", cues["follow_up"]
+        if healing and "recent" not in cues:
+            return "healing", healing
         return "present", None
 
     def _said_of_it(self, at: int) -> tuple[str, str] | None:
-        """ "Complete union of the fracture": the statement just before is the fracture's own."""
+        """The statement just before the fracture as its own: "complete union of the fracture"."""
         if at == 0 or self.tokens[at - 1].kind not in ("healed", "healing"):
             return None
         before = self.tokens[at - 1]
@@ -237,7 +247,7 @@ class _Reading:
         return None
 
     def _negation_after(self, at: int) -> Token | None:
-        """ "Fracture: none", "fracture is not seen"."""
+        """A denial after the word: "fracture: none", "fracture is not seen"."""
         trigger = self.tokens[at]
         for token in self.tokens[at + 1 :]:
             between = self._between(trigger, token)

@@ -14,6 +14,9 @@ from inference.labels.pack import LANGUAGES, Pack, load
 from inference.labels.sections import Sentence, split
 from inference.labels.text import Plain, normalise
 
+# No report speaks of a fracture so often; beyond, a person must look.
+MOST_MENTIONS = 200
+
 
 @dataclass(frozen=True)
 class Label:
@@ -77,8 +80,8 @@ def label(text: str, language: str | None = None) -> Label:
     pack = load(language)
     sentences = split(plain.text, pack)
     found = _read(plain.text, sentences, pack)
-    decision = _decide(plain.text, sentences, found, pack)
-    if plain.truncated:
+    decision = _decide(plain.text, sentences, found[:MOST_MENTIONS], pack)
+    if plain.truncated or len(found) > MOST_MENTIONS:
         decision = replace(decision, tier="review", rules=(*decision.rules, "engine: too long"))
     return _located(decision, text, plain, pack)
 
@@ -97,8 +100,11 @@ def _read(text: str, sentences: list[Sentence], pack: Pack) -> list[Mention]:
     found: list[Mention] = []
     for sentence in sentences:
         if sentence.section != "silent":
-            found += mentions(text, sentence, pack)
-    return [mention for mention in found if mention.status != "ignored"]
+            read = mentions(text, sentence, pack)
+            found += [mention for mention in read if mention.status != "ignored"]
+        if len(found) > MOST_MENTIONS:
+            break
+    return found
 
 
 def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pack) -> _Decision:
@@ -113,14 +119,19 @@ def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pa
         if against := _contradiction(text, present + healing, absent, pack):
             return _decision("uncertain", "none", against, "engine: findings against conclusion")
         return _present(text, present, healing, pack)
-    if hedged := by_status.get("hedged"):
+    hedged, suspicious = by_status.get("hedged", []), by_status.get("suspicious", [])
+    if hedged or old or absent:
+        return _not_affirmed(hedged, old, absent)
+    return _nothing_said(text, sentences, suspicious, pack)
+
+
+def _not_affirmed(hedged: list[Mention], old: list[Mention], absent: list[Mention]) -> _Decision:
+    if hedged:
         return _decision("uncertain", "none", hedged[-1])
     if old:
         return _decision("absent", "old", old[-1])
-    if absent:
-        explicit = [m for m in absent if m.trigger.kind in FRACTURES]
-        return _decision("absent", "none", (explicit or absent)[0])
-    return _nothing_said(text, sentences, by_status.get("suspicious", []), pack)
+    explicit = [mention for mention in absent if mention.trigger.kind in FRACTURES]
+    return _decision("absent", "none", (explicit or absent)[0])
 
 
 def _healed_since(text: str, healing: list[Mention], old: list[Mention], pack: Pack) -> Mention | None:

@@ -16,12 +16,14 @@ _TOKEN = re.compile(
     r"|<(?P<tag>/?[a-zA-Z]{1,10}|!--)[^<>]{0,400}>"
 )
 _DELIMITERS = {"E": "\\", "F": "|", "S": "^", "T": "&", "R": "~", "H": "", "N": ""}
-_BLOCK_TAGS = frozenset("br p div li tr ul ol table h1 h2 h3 h4 h5 h6 hr".split())
+_BLOCKS = "br p div li tr ul ol table h1 h2 h3 h4 h5 h6 hr"
+_BLOCK_TAGS = frozenset(_BLOCKS.split())
 _RTF_WORD = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])")
-_RTF_SILENT = frozenset(
-    "fonttbl colortbl stylesheet info pict object header footer generator themedata listtable "
-    "listoverridetable rsidtbl xmlnstbl latentstyles datastore".split()
-)
+_RTF_NOT_TEXT = """
+    fonttbl colortbl stylesheet info pict object header footer generator themedata listtable
+    listoverridetable rsidtbl xmlnstbl latentstyles datastore
+"""
+_RTF_SILENT = frozenset(_RTF_NOT_TEXT.split())
 _RTF_BREAKS = frozenset(("par", "line", "sect", "page", "row", "cell"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.labels.pack import Pack
 
@@ -18,6 +18,8 @@ _BLANK_LINE = re.compile(r"\n[ ]*\n")
 _LEAD = re.compile(r"(?:[\s*#=_>.)\u2022\u00b7-]|\d{1,2}[.)](?!\d)){0,24}")
 # A heading: at most nine words, no sentence mark, then a colon.
 _HEADING = re.compile(r"(?P<name>[^\W\d][^\n.;:?!]{0,90}?)\s{0,3}:(?!\d)")
+# No sentence is longer; what is, is cut, so that no search inside a sentence can grow.
+LONGEST_SENTENCE = 600
 _ABBREVIATION = re.compile(r"(?:^|[\s(])(?:dr|pr|mr|mme|st|env|cf|vs|approx|fig|no|resp|[a-z])$")
 
 
@@ -62,6 +64,17 @@ def _pieces(text: str) -> Iterator[_Piece]:
         yield _Piece(start, len(text), False, line_start, after_blank)
 
 
+def _cut(text: str, piece: _Piece) -> Iterator[_Piece]:
+    """Parts of at most `LONGEST_SENTENCE` characters, cut at spaces where there are any."""
+    while piece.end - piece.start > LONGEST_SENTENCE:
+        limit = piece.start + LONGEST_SENTENCE
+        space = text.rfind(" ", piece.start + LONGEST_SENTENCE // 2, limit)
+        at = limit if space < 0 else space
+        yield replace(piece, end=at, question=False)
+        piece = replace(piece, start=at, line_start=False, after_blank=False)
+    yield piece
+
+
 def _heading(text: str, piece: _Piece, pack: Pack) -> tuple[str | None, int]:
     """Role of the heading at the start of `piece`, and where its content begins."""
     lead = _LEAD.match(text, piece.start, piece.end)
@@ -88,7 +101,7 @@ def split(text: str, pack: Pack) -> list[Sentence]:
     like a referral ("patient", "pain", "?"), because many reports announce nothing but the
     indication. A comparison is one sentence.
     """
-    pieces = list(_pieces(text))
+    pieces = [part for piece in _pieces(text) for part in _cut(text, piece)]
     headings = [_heading(text, piece, pack) for piece in pieces]
     last_findings = max((i for i, (role, _) in enumerate(headings) if role == "findings"), default=-1)
     sentences: list[Sentence] = []
@@ -97,9 +110,10 @@ def split(text: str, pack: Pack) -> list[Sentence]:
         if role is not None:
             before = section if section not in ("silent", "once") else before
             section, said = role, 0
-        elif section in ("silent", "once") and said:
-            if section == "once" or not _goes_on(text, piece, pack, number < last_findings):
-                section = before if before != "silent" else "body"
+        elif (section == "once" and said) or (
+            section == "silent" and said and not _goes_on(text, piece, pack, number < last_findings)
+        ):
+            section = before
         if text[content : piece.end].strip(" :.-\n\t*"):
             said += 1
             start = _trim(text, piece.start if role == "body" or role is None else content, piece.end)

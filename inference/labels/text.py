@@ -1,4 +1,4 @@
-"""Normalise a report's text and keep the way back to the original.
+r"""Normalise a report's text and keep the way back to the original.
 
 Everything after this module works on :attr:`Plain.text`: lower case, no accents, hyphens and
 apostrophes inside words turned to spaces, wrapped lines joined, markup gone. A hard line end is
@@ -26,11 +26,12 @@ _LAST_WORD = re.compile(r"(\w+) *\Z")
 _ENDS = ".:;?!"
 _BULLET = re.compile(r" *(?:[-*\u2022\u00b7>]|\d{1,2}[.)/] )")
 # A line ending on one of these goes on in the next, whatever the next begins with.
-_OPEN_WORDS = frozenset(
-    "de du des d la le les l un une et ou ni a au aux en par sans avec pas sur sous dans pour non"
-    " of the a an and or nor no not with without in on at by to from for is are was were be"
-    " aucun aucune plus ne est sont than that which".split()
-)
+_OPEN = """
+    de du des d la le les l un une et ou ni a au aux en par sans avec pas sur sous dans pour non
+    of the a an and or nor no not with without in on at by to from for is are was were be
+    aucun aucune plus ne est sont than that which
+"""
+_OPEN_WORDS = frozenset(_OPEN.split())
 
 
 @dataclass(frozen=True)
