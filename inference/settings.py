@@ -19,7 +19,7 @@ class GateSettings:
     modalities: frozenset[str] = frozenset({"CR", "DX"})
     regions: frozenset[str] = VALIDATED_REGIONS
     max_file_bytes: int = 512 * 1024 * 1024
-    max_pixels: int = 100_000_000
+    max_pixels: int = 50_000_000
     max_message_bytes: int = 10 * 1024 * 1024
     future_tolerance_hours: float = 24.0
 
@@ -29,6 +29,7 @@ class DecodeSettings:
     """Limits of the sandboxed decoder."""
 
     workers: int = 2
-    seconds: float = 10.0
+    seconds: float = 8.0
     memory_mb: int = 2048
     max_side: int = 1024
+    max_pixels: int = 50_000_000
