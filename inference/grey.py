@@ -83,7 +83,8 @@ def _luminance(band: Stored, form: PixelFormat) -> Grey:
         grey = band[..., 0].astype(np.float32)  # native or RLE: Y is the luminance itself
     else:
         grey = band.astype(np.float32) @ _LUMINANCE
-    return np.clip(grey / np.float32((1 << form.bits_stored) - 1), 0, 1).astype(np.float32)
+    result: Grey = np.clip(grey / np.float32((1 << form.bits_stored) - 1), 0, 1).astype(np.float32)
+    return result
 
 
 def _codes(stored: Stored, form: PixelFormat) -> tuple[Stored, Levels]:
@@ -129,7 +130,8 @@ def _modality(levels: Levels, values: Values) -> Levels:
 def _look_up(levels: Levels, table: Table) -> Levels:
     entries = np.asarray(table.values, np.float64)
     places = np.clip(np.rint(levels) - table.first, 0, len(entries) - 1).astype(np.int64)
-    return np.take(entries, places)
+    found: Levels = np.take(entries, places)
+    return found
 
 
 def _voi(output: Levels, voi: Table | Window) -> Levels:

@@ -1,0 +1,349 @@
+"""Sandboxed child processes: hostile pixels are decoded there and nowhere else.
+
+A child has a memory limit, a time limit per image, may write no file and may open no socket but a
+local one. When it dies or hangs it is replaced and the image that did it gets a reason code. It
+answers with a length, a line of JSON and raw numbers: nothing that a child sends is ever executed
+or unpickled, so a decoder that was taken over reaches no further.
+
+References
+----------
+Linux: seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, setrlimit(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from inference.records import Rejection
+from inference.settings import DecodeSettings
+
+if TYPE_CHECKING:
+    from inference.pixels import Prepared
+
+_LOOK_AHEAD = 4
+_START_SECONDS = 60.0
+_HEAD = struct.Struct(">I")
+_MAX_HEAD = 1 << 16
+
+# seccomp-BPF (linux/filter.h, linux/seccomp.h): audit architecture, socket(2), io_uring_setup(2), seccomp(2).
+_ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425, 317), "aarch64": (0xC00000B7, 198, 425, 277)}
+_LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | 1  # 1 is EPERM
+_X32 = 0x40000000
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+
+def isolate_network() -> bool:
+    """Forbid every socket but local ones (AF_UNIX) to the calling process and its children, for good.
+
+    All threads are covered. io_uring, which could open sockets unseen, is forbidden with them.
+
+    Returns
+    -------
+    bool
+        Whether it is in force: False on systems other than Linux on x86-64 or ARM64, or on
+        kernels without seccomp.
+    """
+    numbers = _ARCHITECTURES.get(platform.machine()) if sys.platform == "linux" else None
+    if numbers is None:
+        return False
+    architecture, socket_call, io_uring, seccomp = numbers
+    # Each instruction: code, jump if true, jump if false, constant.
+    rules = [
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 0, 7, architecture),  # another ABI numbers its calls otherwise: refuse them all
+        (_LOAD, 0, 0, 0),
+        (_AT_LEAST, 5, 0, _X32),
+        (_EQUAL, 4, 0, io_uring),
+        (_EQUAL, 0, 2, socket_call),
+        (_LOAD, 0, 0, 16),
+        (_EQUAL, 0, 1, socket.AF_UNIX),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _REFUSE),
+    ]
+    code = b"".join(struct.pack("HBBI", *rule) for rule in rules)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = _Program(len(rules), ctypes.cast(buffer, ctypes.c_void_p))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        return False
+    all_threads = libc.syscall(seccomp, 1, 1, ctypes.byref(program)) == 0
+    if not all_threads and libc.prctl(_PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0) != 0:
+        return False
+    return network_isolated()
+
+
+def network_isolated() -> bool:
+    """Whether the calling process can open neither an IPv4 nor an IPv6 socket."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.socket(family, socket.SOCK_STREAM).close()
+        except PermissionError:
+            continue
+        except OSError:  # the family does not exist on this machine
+            continue
+        return False
+    return True
+
+
+class Decoders:
+    """A few child processes that decode images; a context manager.
+
+    Parameters
+    ----------
+    settings
+        How many, and the limits of each.
+    """
+
+    def __init__(self, settings: DecodeSettings) -> None:
+        self._settings = settings
+        self._children = [_Child(settings) for _ in range(max(1, settings.workers))]
+        self._idle: SimpleQueue[_Child] = SimpleQueue()
+        for child in self._children:
+            self._idle.put(child)
+        self._threads = ThreadPoolExecutor(len(self._children), thread_name_prefix="bilan-decode")
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._threads.shutdown(cancel_futures=True)
+        for child in self._children:
+            child.stop()
+
+    def map(self, paths: Iterable[Path]) -> Iterator[tuple[Path, Prepared | Rejection]]:
+        """Decode images in order, a few ahead of the one asked for.
+
+        A child that dies gives DECODE_CRASH, one that takes longer than the limit DECODE_TIMEOUT.
+        """
+        waiting: deque[tuple[Path, Future[Prepared | Rejection]]] = deque()
+        try:
+            for path in paths:
+                waiting.append((path, self._threads.submit(self._one, path)))
+                if len(waiting) > _LOOK_AHEAD + len(self._children):
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+    def _one(self, path: Path) -> Prepared | Rejection:
+        child = self._idle.get()
+        try:
+            return child.decode(path)
+        finally:
+            self._idle.put(child)
+
+
+class _LostError(Exception):
+    """The child gave no whole answer; carries the reason code only."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class _Child:
+    """One child process, started when first needed and again after it died."""
+
+    def __init__(self, settings: DecodeSettings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def decode(self, path: Path) -> Prepared | Rejection:
+        """Send one path and read one answer."""
+        try:
+            process = self._started()
+            return self._ask(process, path)
+        except _LostError as lost:
+            self.stop()
+            return Rejection("quarantined", (lost.code,))
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.stop()
+        environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TZ")}
+        environment |= {
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; -P: nothing of the folder we are in
+            [sys.executable, "-P", "-m", "inference.child", json.dumps(asdict(self._settings))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # decoders quote what they read
+            env=environment,
+        )
+        _receive(self._process, time.monotonic() + _START_SECONDS)
+        return self._process
+
+    def _ask(self, process: subprocess.Popen[bytes], path: Path) -> Prepared | Rejection:
+        name = os.fsencode(path.absolute())
+        try:
+            _pipe(process.stdin).write(_HEAD.pack(len(name)) + name)
+            _pipe(process.stdin).flush()
+        except OSError:
+            raise _LostError("DECODE_CRASH") from None
+        return _answer(*_receive(process, time.monotonic() + self._settings.seconds))
+
+    def stop(self) -> None:
+        """Kill the child, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        with suppress(OSError):
+            _pipe(process.stdin).close()
+        _pipe(process.stdout).close()
+        process.wait()
+
+
+def _pipe(pipe: Any) -> BinaryIO:
+    assert pipe is not None  # noqa: S101 - every child is started with both pipes
+    result: BinaryIO = pipe
+    return result
+
+
+def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[str, Any], bytes]:
+    descriptor = _pipe(process.stdout).fileno()
+    size = _HEAD.unpack(_exactly(descriptor, _HEAD.size, deadline))[0]
+    if size > _MAX_HEAD:
+        raise _LostError("DECODE_CRASH")
+    try:
+        head = json.loads(_exactly(descriptor, size, deadline))
+        count = int(head.get("bytes", 0))
+    except (ValueError, AttributeError, TypeError):
+        raise _LostError("DECODE_CRASH") from None
+    if not 0 <= count <= 1 << 28:
+        raise _LostError("DECODE_CRASH")
+    return head, _exactly(descriptor, count, deadline)
+
+
+def _exactly(descriptor: int, count: int, deadline: float) -> bytes:
+    data = bytearray()
+    while len(data) < count:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(left * 1000):
+            raise _LostError("DECODE_TIMEOUT")
+        block = os.read(descriptor, min(count - len(data), 1 << 20))
+        if not block:
+            raise _LostError("DECODE_CRASH")
+        data += block
+    return bytes(data)
+
+
+def _answer(head: dict[str, Any], data: bytes) -> Prepared | Rejection:
+    """Check an answer as one checks hostile input, and make it a value."""
+    import numpy as np  # noqa: PLC0415
+
+    from inference.pixels import Prepared  # noqa: PLC0415
+    from inference.reasons import REASONS  # noqa: PLC0415
+
+    try:
+        if "reasons" in head:
+            codes = tuple(str(code) for code in head["reasons"])
+            if (
+                not codes
+                or any(code not in REASONS for code in codes)
+                or head["outcome"] not in ("quarantined", "not_dicom")
+            ):
+                raise _LostError("DECODE_CRASH")
+            return Rejection(head["outcome"], codes)
+        image = np.frombuffer(data, "<f4").reshape(int(head["height"]), int(head["width"]))
+        result = Prepared(image.astype(np.float32), int(head["rows"]), int(head["columns"]), float(head["scale"]))
+    except (KeyError, ValueError, TypeError):
+        raise _LostError("DECODE_CRASH") from None
+    if image.size == 0 or not np.isfinite(image).all() or not 0 < result.scale < 1e6:
+        raise _LostError("DECODE_CRASH")
+    return result
+
+
+def _serve(settings: DecodeSettings) -> None:
+    """Run in the child: limit ourselves, then answer until the parent closes the pipe."""
+    import imagecodecs  # noqa: PLC0415 - before the limits, so that they measure the images alone
+    import numpy as np  # noqa: PLC0415
+    from PIL import Image  # noqa: PLC0415
+
+    from inference import grey, pixels  # noqa: PLC0415
+
+    del imagecodecs, np, Image, grey
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a decoder prints stays out of the answers
+    _limit(settings)
+    isolate_network()
+    _send(answers, {}, b"")
+    while len(size := sys.stdin.buffer.read(_HEAD.size)) == _HEAD.size:
+        path = Path(os.fsdecode(sys.stdin.buffer.read(_HEAD.unpack(size)[0])))
+        # The kernel ends a decode that hangs after the parent itself has died.
+        signal.alarm(int(settings.seconds) + 5)
+        head, data = _work(pixels, path, settings)
+        signal.alarm(0)
+        _send(answers, head, data)
+
+
+def _limit(settings: DecodeSettings) -> None:
+    import resource  # noqa: PLC0415
+
+    size = settings.memory_mb << 20
+    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the image
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(pixels: Any, path: Path, settings: DecodeSettings) -> tuple[dict[str, Any], bytes]:
+    import numpy as np  # noqa: PLC0415
+
+    try:
+        result = pixels.decode(path, settings)
+    except MemoryError:
+        return {"outcome": "quarantined", "reasons": ["IMAGE_TOO_LARGE"]}, b""
+    except BaseException:  # a Rust panic is a BaseException; nothing of it may leave
+        return {"outcome": "quarantined", "reasons": ["DECODE_CRASH"]}, b""
+    if isinstance(result, Rejection):
+        return {"outcome": result.outcome, "reasons": list(result.reasons)}, b""
+    data = np.ascontiguousarray(result.image, "<f4").tobytes()
+    shape = {"height": result.image.shape[0], "width": result.image.shape[1]}
+    return {**shape, "rows": result.rows, "columns": result.columns, "scale": result.scale, "bytes": len(data)}, data
+
+
+def _send(pipe: BinaryIO, head: dict[str, Any], data: bytes) -> None:
+    text = json.dumps(head).encode()
+    pipe.write(_HEAD.pack(len(text)) + text + data)
+    pipe.flush()
+
+
+if __name__ == "__main__":
+    _serve(DecodeSettings(**json.loads(sys.argv[1])))
