@@ -176,7 +176,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     Raises
     ------
     TransactionOpenError
-        If a transaction is open already.
+        If a transaction is open already; DuckDB gives that one up too.
     """
     try:
         connection.execute("begin transaction")
