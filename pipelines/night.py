@@ -17,11 +17,12 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from inference import hl7, infer
+from inference import hl7, infer, reasons
 from inference.infer import Inferred, Task
 from inference.labels import engine
 from inference.records import Finding, ReportEvent, ReportLabel
 from inference.redaction import redact
+from inference.settings import VALIDATED_REGIONS
 from pipelines import intake
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
@@ -173,19 +174,30 @@ def _punctual(site: Site, day: date, now: datetime) -> str:
 
 def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, Any]:
     """Issue the flagged list of each day, and again those of the days before that late data changed."""
+    settings = config.site(site)
+    sentences = {code: reasons.sentence(code, settings.language) for code in reasons.REASONS}
     made: list[str] = []
     studies = flagged = 0
     with connect.reader(config.published) as connection:
         for day in _lists(days):
             folder = config.list_folder(site, day)
-            if day not in days and not daily.is_stale(connection, site, day, folder):
+            late = day not in days
+            if late and not (daily.case_ids(connection, site, day) and daily.is_stale(connection, site, day, folder)):
                 continue
-            addresses = links(config, site, daily.study_ids(connection, site, day))
-            issued = daily.render(connection, site, day, config.spool(site) / "thumbnails", addresses, folder)
+            issued = daily.render(
+                connection,
+                site,
+                day,
+                config.spool(site) / "thumbnails",
+                links(config, site, daily.case_ids(connection, site, day)),
+                folder,
+                validated_regions=VALIDATED_REGIONS,
+                reason_sentences=sentences,
+                accent=settings.report.accent,
+            )
             made += [str(issued.html), str(issued.csv)]
-        for day in days:
-            counts = nights.day_counts(connection, site, day)
-            studies, flagged = studies + counts[0], flagged + counts[1]
+            if not late:
+                studies, flagged = studies + issued.studies, flagged + issued.flagged
     return {"studies": studies, "flagged": flagged, "made": made}
 
 
