@@ -253,7 +253,7 @@ class _Reading:
             between = self._between(trigger, token)
             if token.kind == "negation_after" and "," not in between:
                 return token
-            if token.kind == "negation" and between.strip(" :=-") == "":
+            if token.kind == "negation" and between.rstrip(" =-")[-1:] in ("", ":"):
                 rest = self.text[token.end : self.sentence.end].lstrip()
                 return token if not rest or rest[0] in ",)" else None
             if token.kind == "stop" or token.kind in TRIGGERS:

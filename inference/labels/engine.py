@@ -118,7 +118,7 @@ def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pa
     if present or healing:
         if against := _contradiction(text, present + healing, absent, pack):
             return _decision("uncertain", "none", against, "engine: findings against conclusion")
-        return _present(text, present, healing, pack)
+        return _present(text, sentences, present, healing, pack)
     hedged, suspicious = by_status.get("hedged", []), by_status.get("suspicious", [])
     if hedged or old or absent:
         return _not_affirmed(hedged, old, absent)
@@ -149,19 +149,34 @@ def _decision(value: str, acuity: str, mention: Mention, *rules: str) -> _Decisi
     return _Decision(value, acuity, tier, (*mention.rules, *rules), mention.sentence)
 
 
-def _present(text: str, acute: list[Mention], healing: list[Mention], pack: Pack) -> _Decision:
+def _present(
+    text: str,
+    sentences: list[Sentence],
+    acute: list[Mention],
+    healing: list[Mention],
+    pack: Pack,
+) -> _Decision:
     if not acute:
         return _decision("present", "followup", healing[0])
     explicit = [mention for mention in acute if mention.trigger.kind == "fracture"]
     deciding = (explicit or acute)[0]
     if any(mention.recent for mention in acute):
         return _decision("present", "acute", deciding)
-    if cue := pack.follow_up.search(text, 0, len(text)):
-        return _decision("present", "followup", deciding, cue.rule)
+    if rule := _known_before(text, sentences, pack):
+        return _decision("present", "followup", deciding, rule)
     places = {place for mention in healing for place in _places(text, mention, pack)}
     if healing and all(_places(text, mention, pack) <= places for mention in acute):
         return _decision("present", "followup", healing[0])
     return _decision("present", "acute", deciding)
+
+
+def _known_before(text: str, sentences: list[Sentence], pack: Pack) -> str | None:
+    """The words by which the report, its indication included, is one of a known fracture."""
+    for sentence in sentences:
+        cue = pack.follow_up.search(text, sentence.start, sentence.end)
+        if cue and not pack.advice.search(text, sentence.start, sentence.end):
+            return cue.rule
+    return None
 
 
 def _contradiction(text: str, affirmed: list[Mention], denied: list[Mention], pack: Pack) -> Mention | None:

@@ -30,6 +30,8 @@ class Pack:
         Statements that the whole examination is normal; they count on a study of bones only.
     bone_study
         Words that make a study one of bones. `follow_up` tells a follow-up examination.
+    advice
+        Words by which a sentence speaks of what is to be done; it tells no follow-up.
     headings
         Words that give a heading its role: ``silent``, ``once``, ``findings``, ``conclusion``.
     clinical
@@ -45,6 +47,7 @@ class Pack:
     bone_study: Lexer
     other_study: Lexer
     follow_up: Lexer
+    advice: Lexer
     clinical: Lexer
     headings: Lexer
     bare_headings: re.Pattern[str]
@@ -90,6 +93,7 @@ def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]])
         bone_study=study("bone_study"),
         other_study=study("other_study"),
         follow_up=study("follow_up"),
+        advice=study("advice"),
         clinical=study("clinical"),
         headings=Lexer({role: sections[role] for role in roles}),
         bare_headings=re.compile(rf"(?:{bare})"),

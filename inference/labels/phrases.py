@@ -40,6 +40,7 @@ class _Phrase:
 
     pattern: re.Pattern[str]
     first: re.Pattern[str]
+    initials: frozenset[str]
     kind: str
     name: str
 
@@ -117,7 +118,13 @@ def compile_phrase(phrase: str, kind: str = "", never_skipped: str = "") -> _Phr
         When brackets do not match or nothing is left to look for.
     """
     source, firsts = _Parser(phrase, never_skipped).parse()
-    return _Phrase(re.compile(rf"{source}(?!\w)"), re.compile("|".join(sorted(firsts))), kind, f"{kind}: {phrase}")
+    return _Phrase(
+        re.compile(rf"{source}(?!\w)"),
+        re.compile("|".join(sorted(firsts))),
+        frozenset(first[0] for first in firsts),
+        kind,
+        f"{kind}: {phrase}",
+    )
 
 
 class Lexer:
@@ -130,11 +137,16 @@ class Lexer:
             for kind, phrases in groups.items()
             for phrase in phrases
         ]
+        self._by_initial: dict[str, list[_Phrase]] = {}
+        for phrase in self._phrases:
+            for initial in phrase.initials:
+                self._by_initial.setdefault(initial, []).append(phrase)
         # Most words begin no phrase; the few thousand words of the trade are looked up once.
         self._beginning_with = lru_cache(maxsize=50_000)(self._candidates)
 
     def _candidates(self, word: str) -> tuple[_Phrase, ...]:
-        return tuple(phrase for phrase in self._phrases if phrase.first.fullmatch(word))
+        phrases = self._by_initial.get(word[0], ())
+        return tuple(phrase for phrase in phrases if phrase.first.fullmatch(word))
 
     def _tokens(self, text: str, start: int, end: int) -> Iterator[Token]:
         done = start
