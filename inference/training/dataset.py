@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from inference.detect import letterbox
+from inference.pixels import read_picture
+from inference.records import Rejection
 
 REGIONS = ("hand", "leg", "hip", "shoulder")
 MASK_STRIDE = 4
@@ -84,9 +85,17 @@ def _read_boxes(path: Path) -> tuple[tuple[float, float, float, float], ...]:
 
 
 def decode(path: Path) -> npt.NDArray[np.float32]:
-    """Decode a JPEG or PNG to float32 [rows, columns] in 0..1."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255.0)
+    """Decode a JPEG or PNG as the night does, to float32 [rows, columns] in 0..1.
+
+    Raises
+    ------
+    ValueError
+        The file is no readable picture: take it out of ``labels.csv``.
+    """
+    prepared = read_picture(path)
+    if isinstance(prepared, Rejection):
+        raise ValueError(f"a training image cannot be read ({prepared.reasons[0]})")
+    return prepared.image
 
 
 def squares(data: Path, radiographs: list[Radiograph], size: int, cache: Path) -> npt.NDArray[np.uint8]:
