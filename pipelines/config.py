@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -28,7 +28,8 @@ REMEDIES = {
     "end": 'write a time as "HH:MM", with the quotes',
     "name": "write a-z, 0-9 and - only, at most 41 letters",
 }
-SECTIONS = ("summary", "activity", "findings", "turnaround", "agreement", "completeness", "method")
+Section = Literal["summary", "activity", "findings", "turnaround", "agreement", "completeness", "method"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
 Clock = Annotated[str, Field(pattern=HOUR)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -96,7 +97,7 @@ class Targets(Strict):
 class Report(Strict):
     """The monthly report as this site wants it."""
 
-    sections: tuple[Literal["summary", "activity", "findings", "turnaround", "agreement", "completeness", "method"], ...] = SECTIONS
+    sections: tuple[Section, ...] = SECTIONS
     accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#0b6e75"
     logo: Path | None = None
     recipients: tuple[str, ...] = ()

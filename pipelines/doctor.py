@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,10 @@ def pdf() -> Result:
     """Pango is there and a page with the report's fonts can be made."""
 
     def page() -> str:
-        from weasyprint import HTML, __version__  # noqa: PLC0415 - slow to import
+        from reports import pdf as pages  # noqa: PLC0415 - WeasyPrint is slow to import
 
-        return f"WeasyPrint {__version__}, {len(HTML(string='<p>é</p>').write_pdf())} bytes"
+        made = pages.write("<title>é</title><p>é</p>", created=datetime.now(UTC), attachments={}, descriptions={})
+        return f"WeasyPrint {metadata.version('weasyprint')}, {len(made.content)} bytes"
 
     return _tried("PDF and fonts", page, "install Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0")
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference import dicom, hl7
 from inference.records import Instance, Rejection, ReportEvent
@@ -124,7 +124,7 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
         instances = [instance for item in judged for instance in item.instances]
         identified.remember(config.identified, gate.site.site, gate.mask, instances)
         with connect.transaction(connection):
-            facts = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
+            facts: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
             days = [gate.day(instance) for instance in instances]
             load.load(connection, "instance", instances, day=days, **facts)
             load.load(connection, "report_event", [event for item in judged for event in item.events], **facts)
