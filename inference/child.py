@@ -314,9 +314,11 @@ def _serve(settings: DecodeSettings) -> None:
 
 
 def _limit(settings: DecodeSettings) -> None:
+    """Bound memory (beyond what the idle child has), and forbid core dumps and files."""
     import resource  # noqa: PLC0415
 
-    size = settings.memory_mb << 20
+    idle = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    size = idle + (settings.memory_mb << 20)
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the image
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

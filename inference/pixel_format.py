@@ -39,11 +39,13 @@ BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED = 0x00280100, 0x00280101, 0x002801
 PHOTOMETRIC, PLANAR, FRAMES = 0x00280004, 0x00280006, 0x00280008
 _OTHER_PIXELS = (0x7FE00008, 0x7FE00009)  # float and double float pixel data
 _HEADER_BYTES = 1 << 20
-_GREY, _COLOUR = (
-    ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"),
-    ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
-)
-_SAMPLES = {**dict.fromkeys(_GREY, 1), **dict.fromkeys(_COLOUR, 3)}
+_SAMPLES = {
+    **dict.fromkeys(("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"), 1),
+    **dict.fromkeys(("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"), 3),
+    **dict.fromkeys(("YBR_PARTIAL_420", "YBR_PARTIAL_422", "HSV", "XYB"), 3),
+    **dict.fromkeys(("ARGB", "CMYK"), 4),
+}
+_RADIOGRAPHIC = frozenset({"MONOCHROME1", "MONOCHROME2", "RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
 _INTEGER = re.compile(r"[+-]?\d{1,12}")
 
 
@@ -120,6 +122,12 @@ def read_format(dataset: DataSet) -> tuple[PixelFormat | None, list[str]]:
         return None, problems
     bits = (allocated, stored, signed == 1)
     return PixelFormat(rows, columns, samples, *bits, photometric, planar, count or 1, dataset.transfer_syntax), []
+
+
+def unusual(form: PixelFormat) -> list[str]:
+    """Formats that are legal in DICOM and that no radiograph has: palettes, bits, 64-bit numbers."""
+    fine = form.bits_allocated in (8, 16, 32) and form.photometric in _RADIOGRAPHIC
+    return [] if fine else ["BAD_PIXEL_FORMAT"]
 
 
 def judge_pixels(dataset: DataSet, form: PixelFormat, max_pixels: int) -> list[str]:

@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference import codestream, dataset, grey
+from inference import codestream, grey
+from inference.byte_source import opened
 from inference.dataset import PIXEL_DATA, DataSet
-from inference.pixel_format import NATIVE, RLE, PixelFormat, first_frame, has_pixels, judge_pixels, read_format
+from inference.dicom_file import read
+from inference.pixel_format import NATIVE, RLE, PixelFormat, first_frame, has_pixels, judge_pixels, read_format, unusual
 from inference.records import Rejection
 from inference.settings import DecodeSettings
 
@@ -59,8 +61,8 @@ def decode(path: Path, settings: DecodeSettings) -> Prepared | Rejection:
     OSError
         If the file cannot be read.
     """
-    with dataset.opened(path) as source:
-        found = dataset.read(source)
+    with opened(path) as source:
+        found = read(source)
         if found is None:
             return Rejection("not_dicom", ("NOT_DICOM",))
         form, problems = _checked(found, settings.max_pixels)
@@ -80,7 +82,7 @@ def _checked(found: DataSet, max_pixels: int) -> tuple[PixelFormat | None, list[
         return None, found.problems or ["NO_PIXEL_DATA"]
     form, problems = read_format(found)
     if form is not None:
-        problems = judge_pixels(found, form, max_pixels) or _unusable(form)
+        problems = judge_pixels(found, form, max_pixels) or unusual(form)
     return form, problems
 
 
@@ -119,13 +121,6 @@ def _stream(data: bytes) -> Any:
 
 def _refuse(*codes: str) -> Rejection:
     return Rejection("quarantined", tuple(dict.fromkeys(codes)))
-
-
-def _unusable(form: PixelFormat) -> list[str]:
-    """Formats that are legal in DICOM and that no radiograph has."""
-    if form.bits_allocated not in (8, 16, 32) or form.photometric == "PALETTE COLOR":
-        return ["BAD_PIXEL_FORMAT"]
-    return []
 
 
 def _stored(found: DataSet, form: PixelFormat) -> Stored | str:

@@ -22,7 +22,10 @@ OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A reason in words; `outcome` is the outcome that it leads to."""
+    """A reason in words; `outcome` is the outcome that it leads to.
+
+    `accepted` marks a mere note: it is kept with the image and changes no outcome.
+    """
 
     outcome: str
     fr: str
@@ -56,10 +59,11 @@ REASONS: dict[str, Reason] = {
     "PHI_IN_TEXT": Reason("accepted_flagged", "Identité possible dans un texte libre.", "Possible identity in free text."),
     "BURNED_IN": Reason("accepted_flagged", "Inscriptions déclarées dans l'image.", "The image is declared to carry burned-in annotations."),
     "CLOCK_SKEW": Reason("accepted_flagged", "Horloges incohérentes.", "Clocks disagree."),
-    "MISSING_TIME": Reason("accepted_flagged", "Heure d'examen inconnue.", "The time of the examination is unknown."),
-    "MISSING_PATIENT_ID": Reason("accepted_flagged", "Identifiant du patient absent.", "The patient identifier is missing."),
-    "LOSSY": Reason("accepted_flagged", "Image compressée avec pertes.", "The image was compressed with loss."),
-    "MULTI_FRAME": Reason("accepted_flagged", "Plusieurs images dans le fichier : la première est analysée.", "Several frames in the file: the first one is analysed."),
+    "MISSING_TIME": Reason("accepted", "Heure d'examen inconnue.", "The time of the examination is unknown."),
+    "MISSING_PATIENT_ID": Reason("accepted", "Identifiant du patient absent.", "The patient identifier is missing."),
+    "LOSSY": Reason("accepted", "Image compressée avec pertes.", "The image was compressed with loss."),
+    "LOSSY_UNDECLARED": Reason("accepted_flagged", "Image compressée avec pertes sans le déclarer.", "The image was compressed with loss and does not say so."),
+    "MULTI_FRAME": Reason("accepted", "Plusieurs images dans le fichier : la première est analysée.", "Several frames in the file: the first one is analysed."),
     "DUPLICATE": Reason("duplicate", "Déjà reçu, contenu identique.", "Received before, with the same content."),
     "UID_CONFLICT": Reason("conflict", "Même identifiant que reçu auparavant, contenu différent.", "Same identifier as one received before, other content."),
     "NOT_DICOM": Reason("not_dicom", "Ce n'est pas un fichier DICOM.", "This is not a DICOM file."),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-# Regions that the embedded model was trained on (hand to shoulder, hip to foot).
+# Regions that the embedded model was trained on (hand to shoulder, hip to foot); a limb whose part is not said.
 VALIDATED_REGIONS = frozenset(
-    {"hand", "finger", "wrist", "forearm", "elbow", "upper_arm", "shoulder", "clavicle", "pelvis", "hip", "thigh", "knee", "lower_leg", "ankle", "foot", "toe"}
+    {"hand", "finger", "wrist", "forearm", "elbow", "upper_arm", "shoulder", "clavicle", "pelvis", "hip", "thigh", "knee", "lower_leg", "ankle", "foot", "toe", "limb"}
 )
 
 
@@ -26,10 +26,10 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Limits of the sandboxed decoder."""
+    """Limits of the sandboxed decoder: seconds for each image, memory beyond the idle child's."""
 
     workers: int = 2
     seconds: float = 8.0
-    memory_mb: int = 2048
+    memory_mb: int = 500
     max_side: int = 1024
     max_pixels: int = 50_000_000
