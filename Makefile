@@ -1,38 +1,51 @@
-# Two commands: `make demo` (set up, then one night and one month) and `make test`.
+# Two commands: `make demo` (set up, then nights and a month at three simulated sites) and `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_HOME ?= bilan_demo
+TORCH := torch==2.13.0
+# PyTorch's index of CPU builds: PyPI's own build for Linux brings gigabytes of CUDA. Asked once, for
+# torch alone; where it cannot be reached, pip's other indexes answer.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+INSTALL_TORCH := -m pip install -qq --no-deps --retries 1 --timeout 10 --extra-index-url $(TORCH_INDEX) '$(TORCH)'
 
-.PHONY: help demo test check install system clean
+.PHONY: help demo test check coverage install system constraints docs clean
 
 help:
-	@echo "make demo     install into .venv, then run three simulated sites end to end"
-	@echo "make test     install into .venv, then run the tests"
-	@echo "make check    ruff, mypy, import contracts, generated documents"
-	@echo "make install  install into .venv only"
+	@echo "make demo         install into .venv, then run three simulated sites end to end"
+	@echo "make test         install into .venv, then run the tests"
+	@echo "make check        format, lint, types, import contracts, generated documents"
+	@echo "make coverage     run the tests and show which lines they miss"
+	@echo "make docs         write the generated documents again"
+	@echo "make constraints  write constraints.txt again, from the newest versions allowed"
+	@echo "make install      install into .venv only"
 
 system:
-	@sh .ci/system-packages
+	@PYTHON='$(PYTHON)' sh .ci/system-packages
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bilan needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment; run: apt-get install python3-venv"; exit 1; }
+# pip's script, not python's link: a venv that was made without ensurepip has the link as well.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Bilan needs Python 3.11 or newer; run: make PYTHON=/path/to/python3 ..."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { echo "python3 cannot make a virtual environment; run: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --upgrade pip
 
-$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing Bilan into $(VENV) (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt 'torch==2.13.0'
+	@$(BIN)/python $(INSTALL_TORCH)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,onnx]'
 	@touch $@
 
-install: system $(VENV)/.installed
+install: system
+	@$(MAKE) --no-print-directory $(VENV)/.installed
 
 demo: install
 	@$(BIN)/bilan demo --home $(DEMO_HOME)
 
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+coverage: install
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check .
@@ -41,6 +54,22 @@ check: $(VENV)/.installed
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m warehouse.dictionary --check
 	@$(BIN)/python -m warehouse.figure --check
+
+docs: $(VENV)/.installed
+	@$(BIN)/python -m warehouse.dictionary
+	@$(BIN)/python -m warehouse.figure
+
+# torch's local version (+cpu) is the index's choice, not ours; pip cannot pin itself.
+constraints: system
+	@rm -rf build/constraints
+	@$(PYTHON) -m venv build/constraints
+	@build/constraints/bin/python -m pip install --quiet --upgrade pip
+	@build/constraints/bin/python $(INSTALL_TORCH)
+	@build/constraints/bin/python -m pip install --quiet --editable '.[test,onnx]'
+	@grep '^#' constraints.txt > build/constraints.txt
+	@build/constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' >> build/constraints.txt
+	@mv build/constraints.txt constraints.txt
+	@rm -rf build/constraints
 
 clean:
 	rm -rf $(VENV) $(DEMO_HOME) build dist
