@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -65,7 +68,16 @@ def _load(home: Path) -> Config:
 
 
 def _print(data: Any) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=2, default=str))
+
+
+def _plain(data: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by null."""
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def _say(text: str) -> None:
@@ -126,7 +138,9 @@ def doctor(home: Home = HOME, as_json: AsJson = False) -> None:
 @app.command()
 def night(
     site: SiteName,
-    day: Annotated[str, typer.Option("--date", help="Local date whose night to run, YYYY-MM-DD (default: yesterday).")] = "",
+    day: Annotated[
+        str, typer.Option("--date", help="Local date whose night to run, YYYY-MM-DD (default: yesterday).")
+    ] = "",
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
@@ -160,7 +174,9 @@ def month(
     site: SiteName,
     month: Annotated[str, typer.Option("--month", help="Month, YYYY-MM.")],
     home: Home = HOME,
-    out: Annotated[Path | None, typer.Option(help="Folder for the report (default: the home's issued/ folder).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report (default: the home's issued/ folder).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one site's monthly report: PDF, figures as JSON and CSV.
@@ -257,10 +273,85 @@ def _judged(path: Path, outcome: str, reasons: tuple[str, ...], as_json: bool) -
     sys.stdout.flush()
 
 
+@eval_app.command("images")
+def eval_images(
+    manifest: Annotated[Path, typer.Argument(help="CSV with the columns path and label (0 or 1), optionally group.")],
+    as_json: AsJson = False,
+    scores: Annotated[Path | None, typer.Option(help="Write path,score of each image to this CSV.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a model bundle (default: the embedded one).")] = None,
+) -> None:
+    """Measure the model on labelled images: JPEG, PNG or DICOM.
+
+    Example: bilan eval images held_out.csv --scores scores.csv --json
+    """
+    from inference import bundle, evaluate  # noqa: PLC0415 - loads torch
+
+    with _clear_errors():
+        found = evaluate.evaluate_images(manifest, bundle.load(model or bundle.embedded()), progress=_every_hundred)
+    if scores:
+        with scores.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "score"])
+            table.writerows([item.path, "" if item.score is None else f"{item.score:.6f}"] for item in found.files)
+    rates = ("sensitivity", "specificity")
+    data = {
+        "model": f"{found.model_name} {found.model_version}",
+        "n": found.images,
+        "positives": found.positives,
+        "auroc": asdict(found.auroc),
+        "operating_points": {
+            point.name: {"threshold": point.threshold, **{rate: asdict(getattr(point, rate)) for rate in rates}}
+            for point in found.points
+        },
+        "calibration_error": found.calibration_error,
+        "images_per_second": found.images_per_second,
+        "failed": [{"path": item.path, "reason": item.reason} for item in found.failed],
+    }
+    _figures(data, as_json)
+
+
+def _every_hundred(done: int, total: int) -> None:
+    if done % 100 == 0 or done == total:
+        _say(f"{done} of {total} images")
+
+
+@eval_app.command("reports")
+def eval_reports(
+    file: Annotated[Path, typer.Argument(help="JSON lines with id, language, text, gold.")],
+    as_json: AsJson = False,
+    labels: Annotated[Path | None, typer.Option(help="Write id, label and evidence of each report to this JSONL.")] = None,
+) -> None:
+    """Measure the labeller on labelled reports.
+
+    Example: bilan eval reports reports.jsonl --labels labels.jsonl --json
+    """
+    from inference.evaluate_reports import evaluate_reports  # noqa: PLC0415
+
+    with _clear_errors():
+        found = evaluate_reports(file)
+    if labels:
+        lines = ({"id": item.id, "label": item.label, "evidence": item.evidence} for item in found.readings)
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        labels.write_text(text, encoding="utf-8")
+    readings = {"n": found.scores.n, **asdict(found.scores)}
+    whole = {key: value for key, value in asdict(found).items() if key not in ("scores", "readings")}
+    _figures({**readings, **whole}, as_json)
+
+
+def _figures(data: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        _print(data)
+        return
+    for name, value in data.items():
+        typer.echo(f"{name:24} {json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value}")
+
+
 @app.command("dagster")
 def dagster_page(
     home: Home = HOME,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; the page has no login and is not for other machines.")] = 3000,
+    port: Annotated[
+        int, typer.Option(help="Port on 127.0.0.1; the page has no login and is not for other machines.")
+    ] = 3000,
 ) -> None:
     """Start Dagster's scheduler and its page on this machine alone.
 
@@ -272,14 +363,29 @@ def dagster_page(
         config = _load(home)
     variables = dagster_run.prepare(config.home)
     # `-d` names a trusted folder: Dagster puts its working directory first among Python's paths.
-    command = ["dagster", "dev", "-m", "pipelines.definitions", "-d", str(config.home), "-h", "127.0.0.1", "-p", str(port)]
+    command = [
+        "dagster",
+        "dev",
+        "-m",
+        "pipelines.definitions",
+        "-d",
+        str(config.home),
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
     os.execve(Path(sys.executable).with_name("dagster"), command, {**os.environ, **variables})  # noqa: S606
 
 
 @app.command()
 def demo(
-    home: Annotated[Path, typer.Option(help="Home directory to create; an earlier demo there is replaced.")] = Path("bilan_demo"),
-    images: Annotated[Path | None, typer.Option(help="Folder of real JPEG or PNG radiographs to use instead of drawings.")] = None,
+    home: Annotated[Path, typer.Option(help="Home directory to create; an earlier demo there is replaced.")] = Path(
+        "bilan_demo"
+    ),
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of real JPEG or PNG radiographs to use instead of drawings.")
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with columns image (or image_id) and label 0/1.")] = None,
     nights: Annotated[int, typer.Option(min=1, max=14, help="Nights to run with images.")] = 3,
 ) -> None:

@@ -274,7 +274,9 @@ def load(home: Path) -> Config:
     sites: dict[str, Site] = {}
     for path in sorted((home / "sites").glob("*.yaml")):
         if not SITE_NAME.fullmatch(path.stem):
-            problems.append(Problem(f"sites/{path.name}", "file", "name it with a-z, 0-9 and - only, at most 41 letters"))
+            problems.append(
+                Problem(f"sites/{path.name}", "file", "name it with a-z, 0-9 and - only, at most 41 letters")
+            )
             continue
         site = _read(path, Site, {"site": path.stem}, problems)
         if site is not None:

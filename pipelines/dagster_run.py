@@ -64,7 +64,9 @@ def month(config: Config, site: str, month: str, out: Path | None = None) -> dic
     return {"site": site, "month": month, "status": "complete" if run.success else "failed", "made": made}
 
 
-def _execute(config: Config, job: str, key: dict[str, str], progress: nights.Progress | None) -> dg.ExecuteInProcessResult:
+def _execute(
+    config: Config, job: str, key: dict[str, str], progress: nights.Progress | None
+) -> dg.ExecuteInProcessResult:
     os.environ.update(prepare(config.home))
     import dagster as dg  # noqa: PLC0415 - only once its home is set
 

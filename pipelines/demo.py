@@ -39,7 +39,9 @@ class DemoError(BilanError):
     """The demonstration did not come to its end; the lines above say where."""
 
 
-def run(home: Path, *, images: Path | None, labels: Path | None, nights: int, say: Say, today: date | None = None) -> dict[str, Any]:
+def run(
+    home: Path, *, images: Path | None, labels: Path | None, nights: int, say: Say, today: date | None = None
+) -> dict[str, Any]:
     """Make the home, run the nights and the month of every site; return the paths of what was made.
 
     Raises
@@ -74,7 +76,9 @@ def run(home: Path, *, images: Path | None, labels: Path | None, nights: int, sa
         say(f"[{step}/{steps}] {site.name}: report of {month}")
         result = dagster_run.month(config, site.site, month)
         if result["status"] != "complete":
-            raise DemoError(f"the report of {site.site} was not made; see its run in Dagster: bilan dagster --home {home}")
+            raise DemoError(
+                f"the report of {site.site} was not made; see its run in Dagster: bilan dagster --home {home}"
+            )
         made += result["made"]
     say(_closing(home, made, time.monotonic() - started))
     return {"home": str(home), "made": made}
@@ -90,7 +94,9 @@ def create(home: Path, say: Say) -> None:
     """Make the home of the demonstration; an earlier one is replaced, anything else is left alone."""
     if home.exists() and any(home.iterdir()):
         if not (home / MARK).is_file():
-            raise ConfigError([Problem(str(home), "--home", "not empty, and not an earlier demonstration; name another folder")])
+            raise ConfigError(
+                [Problem(str(home), "--home", "not empty, and not an earlier demonstration; name another folder")]
+            )
         shutil.rmtree(home)
     for folder in FOLDERS:
         if not folder.startswith("inbox"):
@@ -98,7 +104,9 @@ def create(home: Path, say: Say) -> None:
     home.chmod(0o750)
     (home / "keys").chmod(0o700)
     (home / MARK).write_text("{}\n", encoding="utf-8")
-    (home / "bilan.yaml").write_text("# A demonstration: our clock reads the morning after each night.\nsimulated_clock: true\n", encoding="utf-8")
+    (home / "bilan.yaml").write_text(
+        "# A demonstration: our clock reads the morning after each night.\nsimulated_clock: true\n", encoding="utf-8"
+    )
     for site in DEMO_SITES:
         for content in ("dicom", "hl7"):
             (home / "inbox" / site.site / content).mkdir(parents=True, exist_ok=True)
@@ -119,7 +127,13 @@ def site_file(site: SiteModel, home: Path) -> dict[str, Any]:
         "sector": site.sector,
         "opening": {"start": site.opening_start, "end": site.opening_end, "weekdays": list(site.opening_weekdays)},
         "sources": [
-            {"name": "pacs-drop", "type": "folder", "path": str(inbox / "dicom"), "content": "dicom", "stable_seconds": 0},
+            {
+                "name": "pacs-drop",
+                "type": "folder",
+                "path": str(inbox / "dicom"),
+                "content": "dicom",
+                "stable_seconds": 0,
+            },
             {"name": "ris-drop", "type": "folder", "path": str(inbox / "hl7"), "content": "hl7", "stable_seconds": 0},
         ],
         "night": {"hour": site.night_hour, "list_time": "07:30"},
@@ -135,7 +149,6 @@ def _plan(site: SiteModel, days: list[date], found: list[pictures.Picture] | Non
     return studies if found is None else pictures.cast(studies, found)
 
 
-
 def keep_history(config: Config, site: SiteModel, days: list[date]) -> None:
     """Write the simulated past of a site: studies, ledger, nights, verdicts."""
     described = bundle.describe(config.bundle(site.site))
@@ -147,7 +160,12 @@ def keep_history(config: Config, site: SiteModel, days: list[date]) -> None:
     past = history.history(history.eventful(site, days[-1]), first, last, reader, until=until)
     use_case.begin(config, site.site, days[:1])
     with writer(config) as connection, connect.transaction(connection):
-        for table, rows in (("study", past.studies), ("ledger", past.offers), ("night", past.nights), ("verdict", past.verdicts)):
+        for table, rows in (
+            ("study", past.studies),
+            ("ledger", past.offers),
+            ("night", past.nights),
+            ("verdict", past.verdicts),
+        ):
             load.load(connection, table, rows)
 
 
@@ -156,7 +174,9 @@ def _months_before(first: date, months: int) -> date:
     return date(years, month + 1, 1)
 
 
-def _night(config: Config, site: SiteModel, studies: list[SimulatedStudy], day: date, cases: tuple[str, ...], say: Say) -> list[str]:
+def _night(
+    config: Config, site: SiteModel, studies: list[SimulatedStudy], day: date, cases: tuple[str, ...], say: Say
+) -> list[str]:
     inbox = config.home / "inbox" / site.site
     truth = night.write_night(studies, site, day, inbox / "dicom", inbox / "hl7", cases=cases)
     folder = config.home / "truth" / site.site
@@ -186,6 +206,8 @@ def _closing(home: Path, made: list[str], seconds: float) -> str:
         "Next:",
         f"  xdg-open {reports[0]}" if reports else "",
         f"  .venv/bin/bilan dagster --home {home}      # the runs, assets and checks, on http://127.0.0.1:3000",
-        f"  .venv/bin/bilan figures --home {home} --site {DEMO_SITES[0].site} --month {Path(reports[0]).parent.name}" if reports else "",
+        f"  .venv/bin/bilan figures --home {home} --site {DEMO_SITES[0].site} --month {Path(reports[0]).parent.name}"
+        if reports
+        else "",
     ]
     return "\n".join(lines)

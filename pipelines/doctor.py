@@ -45,7 +45,13 @@ def examine(home: Path) -> list[Result]:
     try:
         loaded = config.load(home)
     except ConfigError as error:
-        return [*results, *(Result("configuration", False, f"{problem.file}: {problem.field}", problem.remedy) for problem in error.problems)]
+        return [
+            *results,
+            *(
+                Result("configuration", False, f"{problem.file}: {problem.field}", problem.remedy)
+                for problem in error.problems
+            ),
+        ]
     results.append(Result("configuration", True, f"{len(loaded.sites)} sites"))
     return [*results, *(examination for check in (keys, folders, sources, disk) for examination in check(loaded))]
 
@@ -69,7 +75,12 @@ def own_packages() -> Result:
     """No other distribution has brought a package of the same name: pip would have overwritten ours."""
     owners = metadata.packages_distributions()
     foreign = sorted({owner for name in PACKAGES for owner in owners.get(name, []) if owner != "bilan"})
-    return Result("packages", not foreign, ", ".join(foreign) or "ours alone", "use a virtual environment with nothing but Bilan in it")
+    return Result(
+        "packages",
+        not foreign,
+        ", ".join(foreign) or "ours alone",
+        "use a virtual environment with nothing but Bilan in it",
+    )
 
 
 def time_zones() -> Result:
@@ -92,7 +103,9 @@ def pdf() -> Result:
         made = pages.write("<title>é</title><p>é</p>", created=datetime.now(UTC), attachments={}, descriptions={})
         return f"WeasyPrint {metadata.version('weasyprint')}, {len(made.content)} bytes"
 
-    return _tried("PDF and fonts", page, "install Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0")
+    return _tried(
+        "PDF and fonts", page, "install Pango: apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    )
 
 
 def model() -> Result:
@@ -113,7 +126,9 @@ def isolation() -> Result:
     with context.Pool(1) as pool:
         isolated = bool(pool.apply(_isolated))
     remedy = "the kernel refuses seccomp filters; run Bilan outside of containers that forbid them"
-    return Result("network isolation of inference", isolated, "no connection possible" if isolated else "not isolated", remedy)
+    return Result(
+        "network isolation of inference", isolated, "no connection possible" if isolated else "not isolated", remedy
+    )
 
 
 def _isolated() -> bool:
@@ -142,7 +157,12 @@ def folders(loaded: Config) -> Iterator[Result]:
     for name in ("data", "spool", "quarantine", "issued", "dagster"):
         folder = loaded.home / name
         folder.mkdir(exist_ok=True)
-        yield Result(f"write access to {name}/", os.access(folder, os.W_OK), "yes", f"give Bilan's account the right to write in {folder}")
+        yield Result(
+            f"write access to {name}/",
+            os.access(folder, os.W_OK),
+            "yes",
+            f"give Bilan's account the right to write in {folder}",
+        )
     closed = not loaded.home.stat().st_mode & stat.S_IRWXO
     yield Result("home closed to others", closed, "yes" if closed else "no", f"run: chmod o-rwx {loaded.home}")
 
@@ -153,7 +173,9 @@ def sources(loaded: Config) -> Iterator[Result]:
         for source in site.sources:
             readable = os.access(source.path, os.R_OK | os.X_OK)
             remedy = "create or mount the folder, and give Bilan's account the right to read it"
-            yield Result(f"source {site.site}/{source.name}", readable, "readable" if readable else "cannot be read", remedy)
+            yield Result(
+                f"source {site.site}/{source.name}", readable, "readable" if readable else "cannot be read", remedy
+            )
 
 
 def disk(loaded: Config) -> Iterator[Result]:

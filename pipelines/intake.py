@@ -137,7 +137,10 @@ def _keep(item: Judged) -> None:
         copy(item.offered.path, item.keep)
     if item.refuse:
         copy(item.offered.path, item.refuse)
-        notes = [{"outcome": row.outcome, "reasons": row.reasons, "received_at": row.received_at.isoformat()} for row in item.rows]
+        notes = [
+            {"outcome": row.outcome, "reasons": row.reasons, "received_at": row.received_at.isoformat()}
+            for row in item.rows
+        ]
         item.refuse.with_suffix(".json").write_text(json.dumps(notes, indent=2), encoding="utf-8")
 
 
@@ -219,7 +222,9 @@ class Intake:
             outcome, codes = ("duplicate", ("DUPLICATE",)) if same else ("conflict", ("UID_CONFLICT",))
         else:
             known.instances[image] = content_id
-        return self._row(item, 0, outcome, codes, study_uid=self.mask.of("study_uid", instance.study_uid), instance_uid=image)
+        return self._row(
+            item, 0, outcome, codes, study_uid=self.mask.of("study_uid", instance.study_uid), instance_uid=image
+        )
 
     def _message(self, item: Read, index: int, events: tuple[ReportEvent, ...], known: Known) -> LedgerRow:
         first = self.mask.of("message_id", events[0].message_id)

@@ -37,7 +37,9 @@ def require_data(config: Config, site: str, month: str) -> None:
     config.site(site)
     with connect.reader(config.published) as connection:
         if not freeze.has_data(connection, site, month):
-            raise NothingToReportError(f"site {site} has no studies and no nights in {month}; check the month and the site's name")
+            raise NothingToReportError(
+                f"site {site} has no studies and no nights in {month}; check the month and the site's name"
+            )
 
 
 def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[str, Any]:
@@ -54,7 +56,9 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
     definition = _definition(config, settings)
     issue = 1
     if out is None:
-        now = config.now(site, computed.end - timedelta(days=1)) if config.machine.simulated_clock else datetime.now(UTC)
+        now = (
+            config.now(site, computed.end - timedelta(days=1)) if config.machine.simulated_clock else datetime.now(UTC)
+        )
         issue = freeze.issue(
             config.warehouse,
             site=site,
@@ -93,7 +97,11 @@ def _model_accuracy(config: Config, site: str) -> list[Accuracy]:
 
     described = bundle.describe(config.bundle(site))
     test = described["performance"].get("test", {})
-    points = {f"{point}: {measure}": test.get(point, {}).get(measure) for point in ("doubtful", "positive") for measure in ("sensitivity", "specificity")}
+    points = {
+        f"{point}: {measure}": test.get(point, {}).get(measure)
+        for point in ("doubtful", "positive")
+        for measure in ("sensitivity", "specificity")
+    }
     measures = {"auroc": test.get("auroc"), **points}
     data = " + ".join(entry["name"] for entry in described["training"]["data"])
     return [
@@ -113,5 +121,7 @@ def _definition(config: Config, site: Site) -> ReportDefinition:
         try:
             logo = (config.home / site.report.logo).read_bytes()
         except OSError:
-            raise ConfigError([Problem(f"sites/{site.site}.yaml", "report.logo", "the file cannot be read; correct the path")]) from None
+            raise ConfigError(
+                [Problem(f"sites/{site.site}.yaml", "report.logo", "the file cannot be read; correct the path")]
+            ) from None
     return ReportDefinition(sections=site.report.sections, accent=site.report.accent, logo=logo)

@@ -260,7 +260,9 @@ def _model(config: Config, site: str) -> tuple[Any, dict[str, Any]]:
 
 def _keep_model(connection: Any, described: dict[str, Any], now: datetime) -> None:
     points = described["operating_points"]
-    row = rows.ModelRow(described["sha256"], described["name"], described["version"], points["doubtful"], points["positive"], now)
+    row = rows.ModelRow(
+        described["sha256"], described["name"], described["version"], points["doubtful"], points["positive"], now
+    )
     load.load(connection, "model", [row])
 
 

@@ -25,25 +25,45 @@ RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 Step = Callable[[Config, str, date, night.Progress | None], dict[str, int]]
 
 
-@dg.asset(partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"dicom"})
+@dg.asset(
+    partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"dicom"}
+)
 def study(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
     """Studies offered by the site's image sources, judged by the gate, in ledger and spool."""
     return _steps(context, home.load(), night.take_images)
 
 
-@dg.asset(partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"hl7"})
+@dg.asset(
+    partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"hl7"}
+)
 def report_event(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
     """States of the radiologists' reports, from the site's HL7 messages."""
     return _steps(context, home.load(), night.take_messages)
 
 
-@dg.asset(deps=[study], partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"torch"})
+@dg.asset(
+    deps=[study],
+    partitions_def=SITE_DAY,
+    backfill_policy=ONE_RUN,
+    pool=POOL,
+    retry_policy=RETRY,
+    group_name="night",
+    kinds={"torch"},
+)
 def finding(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
     """What the model says of each in-scope image; the model runs here, without network."""
     return _steps(context, home.load(), night.infer_images)
 
 
-@dg.asset(deps=[report_event], partitions_def=SITE_DAY, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="night", kinds={"python"})
+@dg.asset(
+    deps=[report_event],
+    partitions_def=SITE_DAY,
+    backfill_policy=ONE_RUN,
+    pool=POOL,
+    retry_policy=RETRY,
+    group_name="night",
+    kinds={"python"},
+)
 def report_label(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
     """What each report says of a fracture: present, absent, uncertain, not addressed."""
     return _steps(context, home.load(), night.label_reports)
@@ -76,7 +96,13 @@ def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Mater
     metadata = {**_metadata(counts, started), "lists": dg.MetadataValue.md(_links(made)), "made": made}
     if failed:
         # What could be done is done and published; the run still has to be seen as failed.
-        context.log_event(dg.AssetMaterialization("flagged_case", metadata=metadata, partition=context.partition_key if not context.has_partition_key_range else None))
+        context.log_event(
+            dg.AssetMaterialization(
+                "flagged_case",
+                metadata=metadata,
+                partition=context.partition_key if not context.has_partition_key_range else None,
+            )
+        )
         raise dg.Failure("; ".join(failed), metadata={"failures": len(failed)}, allow_retries=False)
     return dg.MaterializeResult(metadata=metadata, check_results=results)
 
@@ -105,14 +131,26 @@ def site_month(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Materia
     return dg.MaterializeResult(metadata=_metadata(counts, started))
 
 
-@dg.asset(deps=[site_month], partitions_def=SITE_MONTH, backfill_policy=ONE_RUN, pool=POOL, retry_policy=RETRY, group_name="month", kinds={"pdf"})
+@dg.asset(
+    deps=[site_month],
+    partitions_def=SITE_MONTH,
+    backfill_policy=ONE_RUN,
+    pool=POOL,
+    retry_policy=RETRY,
+    group_name="month",
+    kinds={"pdf"},
+)
 def monthly_report(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
     """The month's PDF for the department head, with its figures as JSON and CSV."""
     config, started = home.load(), time.monotonic()
     made: list[str] = []
     for site, month in site_months(context):
         made += monthly.run(config, site, month)["made"]
-    metadata = {**_metadata(Counter(files=len(made)), started), "report": dg.MetadataValue.md(_links(made)), "made": made}
+    metadata = {
+        **_metadata(Counter(files=len(made)), started),
+        "report": dg.MetadataValue.md(_links(made)),
+        "made": made,
+    }
     return dg.MaterializeResult(metadata=metadata)
 
 

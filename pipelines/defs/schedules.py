@@ -15,7 +15,9 @@ MONTH_JOB = "month"
 MONTH_CRON_DAY = 2
 
 
-def schedules(config: Config, night_job: dg.UnresolvedAssetJobDefinition, month_job: dg.UnresolvedAssetJobDefinition) -> list[dg.ScheduleDefinition]:
+def schedules(
+    config: Config, night_job: dg.UnresolvedAssetJobDefinition, month_job: dg.UnresolvedAssetJobDefinition
+) -> list[dg.ScheduleDefinition]:
     """Return the schedules of every configured site."""
     found: list[dg.ScheduleDefinition] = []
     for site in config.sites.values():
@@ -40,10 +42,14 @@ def _monthly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDef
         last = _local(context, site).replace(day=1) - timedelta(days=1)
         return _request(context, site, "month", last.strftime("%Y-%m"))
 
-    return _schedule(f"month_{site.site.replace('-', '_')}", site, f"{minute} {hour} {MONTH_CRON_DAY} * *", job, request)
+    return _schedule(
+        f"month_{site.site.replace('-', '_')}", site, f"{minute} {hour} {MONTH_CRON_DAY} * *", job, request
+    )
 
 
-def _schedule(name: str, site: Site, cron: str, job: dg.UnresolvedAssetJobDefinition, request: object) -> dg.ScheduleDefinition:
+def _schedule(
+    name: str, site: Site, cron: str, job: dg.UnresolvedAssetJobDefinition, request: object
+) -> dg.ScheduleDefinition:
     return dg.ScheduleDefinition(
         name=name,
         cron_schedule=cron,
@@ -60,7 +66,9 @@ def _local(context: dg.ScheduleEvaluationContext, site: Site) -> datetime:
 
 def _request(context: dg.ScheduleEvaluationContext, site: Site, dimension: str, key: str) -> dg.RunRequest:
     context.instance.add_dynamic_partitions("site", [site.site])
-    return dg.RunRequest(run_key=f"{site.site}-{key}", partition_key=dg.MultiPartitionKey({"site": site.site, dimension: key}))
+    return dg.RunRequest(
+        run_key=f"{site.site}-{key}", partition_key=dg.MultiPartitionKey({"site": site.site, dimension: key})
+    )
 
 
 @dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)

@@ -37,7 +37,9 @@ def stable(source: str, root: Path, now: datetime, stable_seconds: float) -> Ite
         If the folder, or one below it, cannot be listed.
     """
     if not root.is_dir():
-        raise SourceUnreachableError(f"source {source}: its folder cannot be opened; check that it exists and is mounted")
+        raise SourceUnreachableError(
+            f"source {source}: its folder cannot be opened; check that it exists and is mounted"
+        )
 
     def refuse(_error: OSError) -> None:
         raise SourceUnreachableError(f"source {source}: a folder in it cannot be listed; check its permissions")
@@ -56,4 +58,6 @@ def stable(source: str, root: Path, now: datetime, stable_seconds: float) -> Ite
                 continue
             if abs(now.timestamp() - status.st_mtime) < stable_seconds:
                 continue
-            yield Offered(source, path, str(path.relative_to(root)), f"{status.st_size}-{status.st_mtime_ns}", status.st_size)
+            yield Offered(
+                source, path, str(path.relative_to(root)), f"{status.st_size}-{status.st_mtime_ns}", status.st_size
+            )

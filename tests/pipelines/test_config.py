@@ -21,7 +21,9 @@ SITE = {
 def write(home: Path, **changes: object) -> Path:
     (home / "sites").mkdir(parents=True, exist_ok=True)
     (home / "bilan.yaml").write_text("workers: 1\n")
-    (home / "sites" / "essai.yaml").write_text(yaml.safe_dump({**SITE, **changes}, allow_unicode=True), encoding="utf-8")
+    (home / "sites" / "essai.yaml").write_text(
+        yaml.safe_dump({**SITE, **changes}, allow_unicode=True), encoding="utf-8"
+    )
     return home
 
 

@@ -21,7 +21,10 @@ def home(tmp_path: Path) -> Path:
 
 def test_the_graph_is_the_one_documented(home: Path) -> None:
     graph = build(home).resolve_asset_graph()
-    parents = {key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys} for key in graph.get_all_asset_keys()}
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
     assert parents == {
         "study": set(),
         "report_event": set(),
@@ -53,12 +56,16 @@ def test_every_site_has_its_schedules_in_its_own_zone(home: Path) -> None:
         ("month_paris", "Europe/Paris", datetime(2026, 1, 2, 7, 30), "2025-12|paris"),
     ],
 )
-def test_a_schedule_asks_for_the_day_or_month_before(home: Path, name: str, zone: str, local: datetime, partition: str) -> None:
+def test_a_schedule_asks_for_the_day_or_month_before(
+    home: Path, name: str, zone: str, local: datetime, partition: str
+) -> None:
     definitions = build(home)
     schedule = next(item for item in definitions.schedules or [] if item.name == name)
     moment = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def())
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+        )
         request = schedule(context)  # type: ignore[operator]
         assert request.partition_key == partition
         assert name.split("_")[1] in instance.get_dynamic_partitions("site")
