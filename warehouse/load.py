@@ -65,10 +65,11 @@ def load(
     site
         Value of the column `site`, where the records have no such field.
     pseudonymiser
-        Replaces each identifier by its pseudonym and fills `key_id`. Without it the identifiers
-        must be pseudonyms already.
+        Replaces each identifier in the records by its pseudonym and fills `key_id`. Without it
+        they must be pseudonyms already.
     constants
-        Further columns: one value for all records, or a list with one value for each.
+        Further columns: one value for all records, or a list with one value for each; identifiers
+        among them are pseudonyms.
 
     Raises
     ------
@@ -90,13 +91,15 @@ def load(
     keys = _primary_key(connection, table)
     schema: pa.Schema = connection.table(table).limit(0).to_arrow_table().schema
     columns = _columns(table, records)
+    if pseudonymiser is not None:
+        for name in columns.keys() & IDENTIFIERS:
+            columns[name] = _pseudonyms(name, columns[name], pseudonymiser)
     given = {**({} if site is None else {"site": site}), **constants}
+    if pseudonymiser is not None and "key_id" in schema.names:
+        given["key_id"] = pseudonymiser.key_id
     for name, value in given.items():
         columns[name] = value if isinstance(value, list) else [value] * len(records)
-    if pseudonymiser is not None and "key_id" in schema.names:
-        columns["key_id"] = [pseudonymiser.key_id] * len(records)
-    for name in columns.keys() & IDENTIFIERS:
-        columns[name] = _pseudonyms(table, name, columns[name], pseudonymiser)
+    _refuse_real(table, columns)
     rows = _arrow(columns, schema)
     return _insert(connection, table, rows.take(_distinct(columns, keys, replace)), replace)
 
@@ -107,14 +110,15 @@ def _columns(table: str, records: Sequence[Any]) -> dict[str, list[Any]]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _pseudonyms(table: str, name: str, values: Iterable[Any], pseudonymiser: Pseudonymiser | None) -> list[Any]:
-    distinct = {value for value in values if value is not None}
-    if pseudonymiser is None:
-        if not all(is_pseudonym(value) for value in distinct):
-            raise NotPseudonymError(f"{table}.{name} needs pseudonyms of 32 hex digits, or a pseudonymiser")
-        return list(values)
-    known = {value: pseudonymiser.of(name, value) for value in distinct}
+def _pseudonyms(name: str, values: Sequence[Any], pseudonymiser: Pseudonymiser) -> list[Any]:
+    known = {value: pseudonymiser.of(name, value) for value in set(values) if value is not None}
     return [known.get(value) for value in values]
+
+
+def _refuse_real(table: str, columns: dict[str, list[Any]]) -> None:
+    for name in columns.keys() & IDENTIFIERS:
+        if not all(is_pseudonym(value) for value in set(columns[name]) if value is not None):
+            raise NotPseudonymError(f"{table}.{name} needs pseudonyms of 32 hex digits, or a pseudonymiser")
 
 
 def _arrow(columns: dict[str, list[Any]], schema: pa.Schema) -> pa.Table:

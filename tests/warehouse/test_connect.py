@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from warehouse import connect
@@ -62,8 +63,6 @@ def test_a_database_of_another_version_is_refused(warehouse: Path, change: str, 
 
 @pytest.mark.parametrize("opened", [connect.writer, connect.reader])
 def test_connections_reach_no_file_and_no_python_variable(warehouse: Path, opened: Any) -> None:
-    import pyarrow as pa
-
     secret = warehouse.with_name("secret.csv")
     secret.write_text("a\n1\n")
     variable = pa.table({"a": [1]})
