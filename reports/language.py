@@ -31,6 +31,7 @@ NARROW = "\u202f"  # narrow no-break space
 NO_BREAK = "\u00a0"
 DASH = "–"
 MISSING = "—"
+WITHHELD = "*"  # a small number of studies; the footnote says so
 _BEFORE = re.compile(r"[ \u00a0](?=[;:!?»%])")
 _AFTER = re.compile(r"«[ \u00a0]")
 
@@ -55,16 +56,16 @@ class Language:
     catalogue: gettext.NullTranslations
 
     def text(self, message: str, **values: object) -> str:
-        """Return the translation of `message` with its ``%(name)s`` filled in."""
-        return self.catalogue.gettext(message) % values if values else self.catalogue.gettext(message)
+        """Return the translation of `message` with its ``%(name)s`` filled in; a percent sign is ``%%``."""
+        return str(self.catalogue.gettext(message) % values)
 
     def plural(self, one: str, many: str, n: int, **values: object) -> str:
         """Return the translation for the number `n`, which fills ``%(n)s`` in the form of the language."""
-        return self.catalogue.ngettext(one, many, n) % {"n": self.number(n), **values}
+        return str(self.catalogue.ngettext(one, many, n) % {"n": self.number(n), **values})
 
     def within(self, context: str, message: str) -> str:
         """Return the translation of `message` in a context."""
-        return self.catalogue.pgettext(context, message)
+        return str(self.catalogue.pgettext(context, message))
 
     def typeset(self, text: str) -> str:
         """Return `text` in the typography of the language."""
@@ -96,7 +97,8 @@ class Language:
         if minutes < 60:
             return f"{minutes}{NO_BREAK}min"
         if minutes < 48 * 60:
-            return f"{minutes // 60}{NO_BREAK}h{NO_BREAK}{minutes % 60:02d}"
+            rest = f"{NO_BREAK}{minutes % 60:02d}" if minutes % 60 else ""
+            return f"{minutes // 60}{NO_BREAK}h{rest}"
         # The day first: 47 h 59 and 48 h must not both become "2 days".
         whole = round(minutes / 60)
         days = f"{self.number(whole // 24)}{NO_BREAK}{self.within('unit', 'd')}"
@@ -104,6 +106,8 @@ class Language:
 
     def value(self, value: Value | None, digits: int | None = None) -> str:
         """Return the value of a figure in its unit; a dash where there is none."""
+        if value is not None and value.suppressed:
+            return WITHHELD
         if value is None or value.value is None:
             return MISSING
         if value.unit == "share":

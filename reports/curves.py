@@ -1,0 +1,345 @@
+"""Charts of rates and times with their uncertainty: rates by stratum, scores, time to report, agreement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports.canvas import (
+    DOUBTFUL,
+    FAINT,
+    HALF,
+    INK,
+    LINE,
+    POSITIVE,
+    RESULTS,
+    WIDE,
+    Canvas,
+    Chart,
+    blank,
+    mix,
+    plain,
+    share_axis,
+    spread,
+)
+from reports.terms import term
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.kpi import MonthFigures, Value
+    from reports.language import Language
+
+FEWEST = 10
+STRATA = 12
+# Hours at which the time axis of the curve has its ticks; it is drawn on a root scale, where the first day has half.
+TICKS = (0, 1, 4, 12, 24, 48, 72, 120, 168)
+MEASURES = ("agreement", "ppv", "npv", "sensitivity_to_report", "specificity_to_report")
+
+
+def regions(figures: MonthFigures, words: Language, accent: str) -> Chart:
+    """Draw positive and doubtful rate of each region with their intervals, side by side."""
+    refs = ("positive_rate_by_region", "doubtful_rate_by_region")
+    positive = [value for value in figures.values[refs[0]] if value.value is not None][:STRATA]
+    if sum(value.denominator or 0 for value in positive) < FEWEST:
+        return Chart("rates_by_region", None, "", refs, too_few(figures, words))
+    figure = blank(words, WIDE, 46 + 19 * len(positive), 130, 8, 22, 22)
+    doubtful = {value.stratum["region"]: value for value in figures.values[refs[1]]}
+    top = min(1.0, 1.02 * max(value.high or 0 for value in positive))
+    other = [doubtful.get(value.stratum["region"]) for value in positive]
+    second = max([0.05, *(min(1.0, 1.02 * (value.high or 0)) for value in other if value is not None)])
+    figure.axis("xaxis", domain=[0, 0.47], range=[0, top], **share_axis(words, top))
+    figure.axis("xaxis2", domain=[0.62, 0.91], range=[0, second], anchor="y", **share_axis(words, second))
+    _dots(figure, words, positive, POSITIVE, "x", figures.one("positive_rate"))
+    _dots(figure, words, other, DOUBTFUL, "x2", figures.one("doubtful_rate"))
+    rows = [-index for index in range(len(positive))]
+    names = [plain(_capital(term(words, "region", value.stratum["region"]))) for value in positive]
+    figure.axis(
+        "yaxis",
+        range=[-len(positive) + 0.4, 0.6],
+        tickvals=rows,
+        ticktext=[
+            f"{name}  <span style='color:{FAINT}'>{words.number(value.denominator)}</span>"
+            for name, value in zip(names, positive, strict=True)
+        ],
+        tickfont={"size": 10, "color": INK},
+        ticklabelstandoff=8,
+    )
+    for axis, text, color in (("x", words.text("positive"), POSITIVE), ("x2", words.text("doubtful"), "#a66a00")):
+        figure.label(
+            0, 1, text, color=color, xref=f"{axis} domain", yref="paper", vertical="bottom", shift=(0, 6), weight=600
+        )
+    return Chart(
+        "rates_by_region",
+        figure.figure(),
+        _rates_alt(words, positive, "region", words.text("Positive rate by region")),
+        refs,
+    )
+
+
+def age_bands(figures: MonthFigures, words: Language, accent: str) -> Chart:
+    """Draw the positive rate of each age band with its interval."""
+    refs = ("positive_rate_by_age_band",)
+    values = [value for value in figures.values[refs[0]] if value.value is not None]
+    if sum(value.denominator or 0 for value in values) < FEWEST:
+        return Chart("rates_by_age_band", None, "", refs, too_few(figures, words), HALF)
+    figure = blank(words, HALF, 190, 98, 46, 8, 22)
+    top = min(1.0, 1.02 * max(value.high or 0 for value in values))
+    figure.axis("xaxis", range=[0, top], **share_axis(words, top))
+    _dots(figure, words, values, POSITIVE, "x", figures.one("positive_rate"))
+    figure.axis(
+        "yaxis",
+        range=[-len(values) + 0.4, 0.6],
+        tickvals=[-index for index in range(len(values))],
+        ticktext=[plain(_capital(term(words, "age_band", value.stratum["age_band"]))) for value in values],
+        tickfont={"size": 10, "color": INK},
+        ticklabelstandoff=8,
+    )
+    alt = _rates_alt(words, values, "age_band", words.text("Positive rate by age band"))
+    return Chart("rates_by_age_band", figure.figure(), alt, refs, None, HALF)
+
+
+def _dots(
+    figure: Canvas,
+    words: Language,
+    values: list[Value | None] | list[Value],
+    color: str,
+    axis: str,
+    whole: Value | None,
+) -> None:
+    """Add a dot with its interval and its number for each value, and a line for the whole."""
+    if whole is not None and whole.value is not None:
+        figure.shape(type="line", x0=whole.value, x1=whole.value, y0=0, y1=1, xref=axis, yref="paper",
+                         line={"color": LINE, "width": 1.2, "dash": "dot"}, layer="below")  # fmt: skip
+    drawn = [(-index, value) for index, value in enumerate(values) if value is not None and value.value is not None]
+    figure.add(
+        "scatter",
+        x=[value.value for _, value in drawn],
+        y=[row for row, _ in drawn],
+        xaxis=axis,
+        mode="markers",
+        marker={"size": 7.5, "color": color, "symbol": "circle" if color == POSITIVE else "diamond"},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [(value.high or 0) - (value.value or 0) for _, value in drawn],
+            "arrayminus": [(value.value or 0) - (value.low or 0) for _, value in drawn],
+            "color": mix(color, 0.55),
+            "thickness": 2.2,
+            "width": 0,
+        },
+        cliponaxis=False,
+    )
+    for row, value in drawn:
+        figure.label(1, row, words.value(value), xref=f"{axis} domain", color=INK, shift=(8, 0))
+
+
+def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
+    """Draw the distribution of scores as bars, that of the site's first three months as a line."""
+    refs = ("score_distribution", "score_drift")
+    frame = figures.frames["score_distribution"]
+    if frame["n"].sum() < FEWEST:
+        return Chart("scores", None, "", refs, too_few(figures, words), HALF)
+    figure = blank(words, HALF, 190, 40, 8, 18, 32)
+    figure.add(
+        "bar",
+        x=(frame["low"] + 0.025).tolist(),
+        y=frame["share"].tolist(),
+        width=0.044,
+        marker={"color": mix(accent, 0.75)},
+    )
+    top = float(frame["share"].max())
+    baseline = frame["baseline_share"]
+    if baseline.notna().all():
+        top = max(top, float(baseline.max()))
+        figure.add(
+            "scatter",
+            x=[0.0, *frame["high"].tolist()],
+            y=[float(baseline.iloc[0]), *baseline.tolist()],
+            mode="lines",
+            line={"color": INK, "width": 1.4, "shape": "vh"},
+        )
+        figure.label(1, 1, words.text("line: first three months"), xref="paper", yref="paper", anchor="right",
+              vertical="bottom", shift=(0, 2), color=INK)  # fmt: skip
+    figure.layout.update(bargap=0)
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    figure.axis("xaxis", range=[0, 1], tickvals=ticks, ticktext=[words.number(tick, 2) for tick in ticks])
+    figure.axis("yaxis", range=[0, 1.08 * top], ticklabelstandoff=4, **share_axis(words, top))
+    figure.label(
+        0.5, 0, words.text("score of the study"), yref="paper", anchor="center", vertical="top", shift=(0, -17)
+    )
+    low = float(frame.loc[frame["high"] <= 0.2001, "share"].sum())
+    alt = words.text(
+        "Distribution of the scores of %(n)s studies: %(low)s below 0.2.",
+        n=words.number(int(frame["n"].sum())),
+        low=words.share(low, 0),
+    )
+    return Chart("scores", figure.figure(), alt, refs, None, HALF)
+
+
+def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart:
+    """Draw the share reported by the hours since the examination, for each AI result, with the target."""
+    refs = ("reported_within", "report_turnaround")
+    curves = {
+        result: part
+        for result, part in figures.frames["time_to_report_by_ai_result"].groupby("ai_result", sort=False)
+        if len(part) and part["at_risk"].iloc[0] >= FEWEST
+    }
+    whole = figures.frames["time_to_report"]
+    within = {value.stratum["hours"]: value for value in figures.values["reported_within"]}
+    if not len(whole) or not curves or not whole["share"].max() > 0:
+        return Chart("time_to_report", None, "", refs, _no_report(figures, words))
+    figure = blank(words, WIDE, 226, 46, 138, 12, 34)
+    last = max(float(part["hours"].max()) for part in curves.values())
+    top = next((hours for hours in (24.0, 48.0, 72.0, 120.0, 168.0) if last <= hours), 168.0)
+    _band(figure, whole, top)
+    ends = []
+    for result, part in curves.items():
+        hours, share = _steps(part, top)
+        dash = {"positive": "solid", "doubtful": "dash", "negative": "dot"}[str(result)]
+        line = {"color": RESULTS[str(result)], "width": 2.1, "shape": "hv", "dash": dash}
+        figure.add("scatter", x=[_root(hour) for hour in hours], y=share, mode="lines", line=line)
+        ends.append((str(result), share[-1], int(part["at_risk"].iloc[0])))
+    for (result, _, n), y in zip(ends, _below(spread([end for _, end, _ in ends], 0.085), 0.98), strict=True):
+        text = f"{plain(term(words, 'ai_result', result))}  <span style='color:{FAINT}'>{words.number(n)}</span>"
+        color = "#a66a00" if result == "doubtful" else RESULTS[result]
+        figure.label(_root(top), y, text, color=color, size=10.5, shift=(9, 0), weight=600)
+    target = figures.site.turnaround_target_hours
+    if target < top:
+        figure.shape(type="line", x0=_root(target), x1=_root(target), y0=0, y1=1, layer="below",
+                         line={"color": INK, "width": 1, "dash": "dash"})  # fmt: skip
+        text = f"{words.text('target')} {words.hours(target)}<br><b>{words.value(within.get('target'))}</b>"
+        figure.label(_root(target), 0.04, text, color=INK, vertical="bottom", shift=(5, 0))
+    ticks = [tick for tick in TICKS if tick <= top]
+    figure.axis(
+        "xaxis",
+        range=[0, _root(top)],
+        tickvals=[_root(tick) for tick in ticks],
+        ticktext=["0", *(words.hours(tick) if tick >= 48 else f"{tick}\u00a0h" for tick in ticks[1:])],
+    )
+    figure.axis("yaxis", range=[0, 1.01], ticklabelstandoff=6, **share_axis(words, 1, (0.25,)))
+    figure.label(
+        0, 0, words.text("time since the examination"), xref="paper", yref="paper", vertical="top", shift=(0, -18)
+    )
+    alt = words.text(
+        "Share of studies with a final report by time since the examination: %(day)s within 24 h, %(target)s within the target.",
+        day=words.value(within.get(24)),
+        target=words.value(within.get("target")),
+    )
+    return Chart("time_to_report", figure.figure(), alt, refs)
+
+
+def _below(places: list[float], top: float) -> list[float]:
+    """Return the places moved down together as far as needed: a label above the axis is not drawn."""
+    excess = max(0.0, max(places) - top)
+    return [place - excess for place in places]
+
+
+def _steps(part: pd.DataFrame, top: float) -> tuple[list[float], list[float]]:
+    """Return the points of a curve up to `top`, where it is carried on to."""
+    kept = part[part["hours"] <= top]
+    hours, share = kept["hours"].tolist(), kept["share"].tolist()
+    return [*hours, top], [*share, share[-1]]
+
+
+def _band(figure: Canvas, whole: pd.DataFrame, top: float) -> None:
+    known = whole[(whole["hours"] <= top) & whole["low"].notna()]
+    if not len(known):
+        return
+    x = [_root(hour) for hour in known["hours"]]
+    hidden = {"mode": "lines", "line": {"width": 0, "shape": "hv"}}
+    figure.add("scatter", x=x, y=known["high"].tolist(), **hidden)
+    figure.add("scatter", x=x, y=known["low"].tolist(), fill="tonexty", fillcolor="#e4e9ed", **hidden)
+
+
+def _root(hours: float) -> float:
+    return float(max(0.0, hours) ** 0.5)
+
+
+def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
+    """Draw the measures of agreement that are shares, with intervals, for both readings of doubtful."""
+    refs = MEASURES
+    rows = [(name, {str(value.stratum["reading"]): value for value in figures.values[name]}) for name in MEASURES]
+    rows = [(name, both) for name, both in rows if any(value.value is not None for value in both.values())]
+    whole = figures.one("agreement", reading="positive_or_doubtful")
+    if not rows or whole is None or (whole.denominator or 0) < FEWEST:
+        return Chart("measures", None, "", refs, _no_report(figures, words))
+    figure = blank(words, WIDE, 40 + 30 * len(rows), 272, 92, 6, 22)
+    for reading, shift, color, symbol in (
+        ("positive_or_doubtful", 0.15, accent, "circle"),
+        ("positive_only", -0.2, FAINT, "circle-open"),
+    ):
+        drawn = [(index, both[reading]) for index, (_, both) in enumerate(rows) if both[reading].value is not None]
+        figure.add(
+            "scatter",
+            x=[value.value for _, value in drawn],
+            y=[shift - index for index, _ in drawn],
+            mode="markers",
+            marker={
+                "size": 8 if shift > 0 else 6.5,
+                "color": color,
+                "symbol": symbol,
+                "line": {"width": 1.4, "color": color},
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [(value.high or 0) - (value.value or 0) for _, value in drawn],
+                "arrayminus": [(value.value or 0) - (value.low or 0) for _, value in drawn],
+                "color": mix(color, 0.55),
+                "thickness": 2.4 if shift > 0 else 1.4,
+                "width": 0,
+            },
+            cliponaxis=False,
+        )
+        for index, value in drawn:
+            text, strong = words.value(value), shift > 0
+            figure.label(1, shift - index, f"<b>{text}</b>" if strong else text, xref="paper", shift=(12 if strong else 54, 0),
+                  color=INK if strong else FAINT)  # fmt: skip
+    titles = [words.typeset(figures.definitions[name].title.of(words.code)) for name, _ in rows]
+    figure.axis(
+        "yaxis",
+        range=[-len(rows) + 0.5, 0.5],
+        tickvals=[-index for index in range(len(rows))],
+        ticktext=[plain(title) for title in titles],
+        tickfont={"size": 10, "color": INK},
+        ticklabelstandoff=10,
+    )
+    figure.axis("xaxis", range=[0, 1], **share_axis(words, 1, (0.25,)))
+    alt = words.text(
+        "Agreement of the AI with the report: %(value)s (95 %% interval %(interval)s) of %(n)s comparable studies.",
+        value=words.value(whole),
+        interval=words.interval(whole),
+        n=words.number(whole.denominator),
+    )
+    return Chart("measures", figure.figure(), alt, refs)
+
+
+def too_few(figures: MonthFigures, words: Language) -> str:
+    """Return why rates are not drawn."""
+    volume = figures.one("volume")
+    if volume is None or (not volume.value and not volume.suppressed):
+        return words.text("No study this month.")
+    return words.text("Too few studies this month for a chart; the numbers are in the attached file.")
+
+
+def _no_report(figures: MonthFigures, words: Language) -> str:
+    volume = figures.one("volume")
+    without = figures.one("studies_without_report")
+    if volume is not None and volume.value and without is not None and without.value == volume.value:
+        return words.text("No report was received for the studies of this month.")
+    return too_few(figures, words)
+
+
+def _rates_alt(words: Language, values: list[Value], kind: str, title: str) -> str:
+    highest = max(values, key=lambda value: value.value or 0)
+    return words.text(
+        "%(title)s; highest: %(stratum)s with %(value)s (%(n)s studies).",
+        title=title,
+        stratum=term(words, kind, highest.stratum[kind]),
+        value=words.value(highest),
+        n=words.number(highest.denominator),
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,307 @@
+"""The monthly report of a site: one PDF, with its figures attached and beside it as JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports import charts as drawn_figures
+from reports import drawing, pages, pdf, tables, text, tiles
+from reports.canvas import Chart
+from reports.daily import harmless
+from reports.definition import Provenance, ReportDefinition
+from reports.drawing import Drawing
+from reports.history import months_up_to
+from reports.kpi import MonthFigures, month_figures, to_json
+from reports.language import Language, language
+from warehouse.figure import rows
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Every figure of the report in the order of the method page, by whose numbers the blocks cite them.
+CITED = (
+    "volume",
+    "images",
+    "patients",
+    "volume_by_day",
+    "volume_by_region",
+    "volume_by_patient_class",
+    "volume_by_hour",
+    "volume_by_device",
+    "positive_rate",
+    "doubtful_rate",
+    "positive_rate_by_region",
+    "doubtful_rate_by_region",
+    "positive_rate_by_age_band",
+    "score_distribution",
+    "report_turnaround",
+    "report_turnaround_by_ai_result",
+    "report_turnaround_by_opening",
+    "report_turnaround_by_hour",
+    "reported_within",
+    "unreported",
+    "unusable_times",
+    "ai_delay",
+    "order_to_exam",
+    "agreement_cells",
+    "agreement_excluded",
+    "agreement",
+    "positive_agreement",
+    "negative_agreement",
+    "kappa",
+    "gwet_ac1",
+    "ppv",
+    "npv",
+    "sensitivity_to_report",
+    "specificity_to_report",
+    "discordances",
+    "discordances_reviewed",
+    "discordances_confirmed",
+    "discordance_review_hours",
+    "caught_by_safety_net",
+    "offered",
+    "quarantine_reasons",
+    "nights",
+    "unmatched_reports",
+    "studies_without_report",
+    "score_drift",
+    "score_drift_limit",
+    "case_mix_drift",
+    "case_mix_drift_limit",
+    "models",
+    "simulated_share",
+)
+CSV_COLUMNS = (
+    "figure",
+    "stratum",
+    "value",
+    "low",
+    "high",
+    "numerator",
+    "denominator",
+    "unit",
+    "suppressed",
+    "excluded",
+    "query",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyReport:
+    """What was written; `data_cut` is UTC, the hash is that of ``figures.json``."""
+
+    pdf: Path
+    json: Path
+    csv: Path
+    pages: int
+    data_cut: datetime
+    figures_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A report before its charts are drawn; `simulated_before` is the simulated share of the 12 months before."""
+
+    figures: MonthFigures
+    words: Language
+    definition: ReportDefinition
+    provenance: Provenance
+    charts: Mapping[str, Chart]
+    simulated_before: float
+
+
+def render(
+    connection: DuckDBPyConnection,
+    site: str,
+    month: str,
+    definition: ReportDefinition,
+    out: Path,
+    *,
+    provenance: Provenance | None = None,
+    issue: int = 1,
+    data_cut: datetime | None = None,
+) -> MonthlyReport:
+    """Write the report of a month ``YYYY-MM`` into the folder `out`: ``report.pdf`` and its figures.
+
+    Later issues of the same month are ``report-2.pdf`` and so on. The same data cut, definition,
+    provenance and versions give the same bytes.
+
+    Raises
+    ------
+    warehouse.site.UnknownSiteError
+        If the warehouse does not know the site.
+    reports.drawing.BrowserMissingError
+        If Chromium is not installed.
+    ValueError
+        If `month` is not a month.
+    """
+    composition = compose(connection, site, month, definition, provenance or Provenance(), data_cut)
+    (drawings,) = draw([composition])
+    return publish(composition, drawings, out, issue)
+
+
+def compose(
+    connection: DuckDBPyConnection,
+    site: str,
+    month: str,
+    definition: ReportDefinition,
+    provenance: Provenance,
+    data_cut: datetime | None = None,
+) -> Composition:
+    """Compute the figures of a report and build its charts; the connection is not needed after this."""
+    figures = month_figures(connection, site, month, data_cut)
+    words = language(figures.site.language)
+    first = date.fromisoformat(f"{months_up_to(month)[0]}-01")
+    (before,) = rows(connection, "simulated_share", site, first, figures.start)
+    simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
+    made = drawn_figures.charts(figures, words, definition.accent)
+    return Composition(figures, words, definition, provenance, made, simulated)
+
+
+def draw(compositions: Sequence[Composition]) -> list[dict[str, Drawing]]:
+    """Draw the charts of any number of reports in one run of the browser.
+
+    Raises
+    ------
+    reports.drawing.BrowserMissingError
+        If Chromium is not installed.
+    reports.drawing.DrawingError
+        If Chromium fails.
+    """
+    wanted = {
+        f"{index}_{name}": chart.figure
+        for index, composition in enumerate(compositions)
+        for name, chart in composition.charts.items()
+        if chart.figure is not None
+    }
+    drawn = drawing.draw(wanted)
+    return [
+        {name: drawn[f"{index}_{name}"] for name, chart in composition.charts.items() if chart.figure is not None}
+        for index, composition in enumerate(compositions)
+    ]
+
+
+def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path, issue: int = 1) -> MonthlyReport:
+    """Write a composed report with its drawn charts; see `render`."""
+    figures, words = composition.figures, composition.words
+    data = json.dumps(to_json(figures), ensure_ascii=False, indent=1).encode()
+    sheet = table(figures)
+    digest = hashlib.sha256(data).hexdigest()
+    markup = page(composition, drawings, digest)
+    made = pdf.write(
+        markup,
+        created=figures.data_cut,
+        attachments={"figures.json": data, "figures.csv": sheet},
+        descriptions={
+            "figures.json": words.text("Every figure of this report, with intervals, denominators and exclusions"),
+            "figures.csv": words.text("The same figures as a table"),
+        },
+    )
+    suffix = "" if issue == 1 else f"-{issue}"
+    written = MonthlyReport(
+        out / f"report{suffix}.pdf",
+        out / f"figures{suffix}.json",
+        out / f"figures{suffix}.csv",
+        made.pages,
+        figures.data_cut,
+        digest,
+    )
+    pages.write(written.json, data)
+    pages.write(written.csv, sheet)
+    pages.write(written.pdf, made.content)
+    return written
+
+
+def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
+    """Return the report as one HTML page, all charts within it."""
+    figures, words, definition = composition.figures, composition.words, composition.definition
+    ink = pages.readable(definition.accent)
+    return pages.page(
+        words,
+        "monthly.html.j2",
+        figures=figures,
+        site=figures.site,
+        month=_capital(words.month(figures.month)),
+        definition=definition,
+        provenance=composition.provenance,
+        accent=ink,
+        tint=pages.tint(definition.accent, 0.1),
+        logo=_logo(definition.logo),
+        style=pages.trusted(pages.asset("monthly.css")),
+        chart=_charts(composition, drawings),
+        number={name: place for place, name in enumerate(CITED, 1)},
+        cited=[(place, figures.definitions[name]) for place, name in enumerate(CITED, 1)],
+        tiles=tiles.tiles(figures, words, ink),
+        sentences=text.sentences(figures, words),
+        tables=tables,
+        verdict=text.verdict,
+        holidays=drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
+        volume=figures.one("volume"),
+        last_day=figures.end - timedelta(days=1),
+        simulated=(share.value or 0.0) if (share := figures.one("simulated_share")) else 0.0,
+        simulated_before=composition.simulated_before,
+        complete=_complete(figures),
+        figures_sha256=figures_sha256,
+    )
+
+
+def _complete(figures: MonthFigures) -> Mapping[str, Any]:
+    """Return the sums of the line on completeness."""
+    offered: dict[str, int] = {}
+    for value in figures.values["offered"]:
+        offered[str(value.stratum["kind"])] = int(value.denominator or 0)
+    nights = {str(value.stratum["status"]): int(value.value or 0) for value in figures.values["nights"]}
+    expected = max((int(value.denominator or 0) for value in figures.values["nights"]), default=0)
+    done = nights.get("complete", 0) + nights.get("late", 0)
+    return {"offered": offered, "nights": nights, "expected": expected, "done": done}
+
+
+def _charts(composition: Composition, drawings: Mapping[str, Drawing]) -> dict[str, dict[str, Any]]:
+    shown = {}
+    for name, chart in composition.charts.items():
+        made = drawings.get(name)
+        shown[name] = {
+            "source": pages.data_uri(made.svg.encode(), "image/svg+xml") if made else None,
+            "width": made.width if made else chart.width,
+            "alt": chart.alt,
+            "reason": chart.reason,
+            "refs": chart.refs,
+        }
+    return shown
+
+
+def _logo(content: bytes | None) -> str | None:
+    if content is None:
+        return None
+    if content.startswith(b"\x89PNG"):
+        return pages.data_uri(content, "image/png")
+    if content.startswith(b"\xff\xd8"):
+        return pages.data_uri(content, "image/jpeg")
+    return pages.data_uri(content, "image/svg+xml") if b"<svg" in content[:2000] else None
+
+
+def table(figures: MonthFigures) -> bytes:
+    """Return all figures as CSV: UTF-8 with BOM, point as decimal sign, one row for each value."""
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\r\n")
+    writer.writerow(CSV_COLUMNS)
+    for value in (value for values in figures.values.values() for value in values):
+        plain = value.as_dict()
+        stratum = "; ".join(f"{key}={part}" for key, part in plain["stratum"].items())
+        left_out = "; ".join(f"{key}={part}" for key, part in plain["excluded"].items())
+        numbers = [plain[key] for key in ("value", "low", "high", "numerator", "denominator")]
+        cells = [value.name, stratum, *numbers, plain["unit"], int(plain["suppressed"]), left_out, plain["sql"]]
+        writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
+    return b"\xef\xbb\xbf" + sheet.getvalue().encode()
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
