@@ -21,7 +21,7 @@ PATIENT_NAME, PATIENT_ID = 0x00100010, 0x00100020
 STUDY_DESCRIPTION, SERIES_DESCRIPTION, PROTOCOL = 0x00081030, 0x0008103E, 0x00181030
 PROCESSING = 0x00181400  # AcquisitionDeviceProcessingDescription: Fuji and others name the body part here
 STEP_DESCRIPTION, REQUEST_DESCRIPTION = 0x00400254, 0x00321060
-COMMENTS = 0x00204000
+COMMENTS, _INSTITUTION_ADDRESS = 0x00204000, 0x00080081
 # Free text: several lines are allowed in the second group (ST, LT, UT).
 _ONE_LINE = (
     STUDY_DESCRIPTION,
@@ -190,16 +190,20 @@ def _suspicious(text: str, several_lines: bool) -> bool:
 
 
 def _names_patient(values: dict[int, str]) -> bool:
-    free = " \n ".join(values[tag] for tag in (*_ONE_LINE, *_LINES) if tag in values and tag != 0x00080081)
-    if not free:
-        return False
-    if _IDENTITY.search(unicodedata.normalize("NFC", free)):
+    """Whether free text holds an identity.
+
+    A description names a procedure: one part of the patient's name in it is enough. Comments are
+    about a patient anyway: two parts, or a telltale form (born on..., a telephone number).
+    """
+    descriptions = " \n ".join(values.get(tag, "") for tag in _ONE_LINE)
+    comments = " \n ".join(values.get(tag, "") for tag in _LINES if tag != _INSTITUTION_ADDRESS)
+    if _IDENTITY.search(unicodedata.normalize("NFC", f"{descriptions} \n {comments}")):
         return True
-    spoken = set(plain(free).split())
-    parts = [
+    parts = {
         part for part in plain(values.get(PATIENT_NAME, "")).split() if len(part) >= 4 and not is_region_word(part)
-    ]
-    return any(part in spoken for part in parts if part not in _ORDINARY)
+    }
+    parts -= _ORDINARY
+    return bool(parts & set(plain(descriptions).split())) or len(parts & set(plain(comments).split())) > 1
 
 
 # Words that are names of test patients and of ordinary things alike.
