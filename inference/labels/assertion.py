@@ -22,6 +22,8 @@ _NEGATIONS = frozenset(("negation", "negation_other"))
 _GOES_ON = re.compile(r"\s*(?:de|d|du|des|ni|ou|or|nor|and|et|no|pas)\b")
 _HAS_OWN_OBJECT = re.compile(r"[^,]{0,80}?\b(?:of|de|du|des|d|a|in|at|involving|with|avec|is|are|est|sont)\b")
 _COORDINATED = re.compile(r",?[^,]{0,80}\b(?:or|nor|ou|ni|and|et)\b")
+_VERB = re.compile(r"\b(?:is|are|was|were|remains?|appears?|seems?|be)\s*$")
+_MARK = re.compile(r"[,()?]|$")
 _COMMA = re.compile(r"[,()]")
 
 
@@ -94,18 +96,31 @@ class _Reading:
             else:
                 right = None
         if left is not None:
-            if cue.kind == "hedge" and not self._may_follow(self.tokens[left], cue):
+            if not self._may_follow(self.tokens[left], cue):
                 return []
             return [left]
         return [] if right is None else self._with_coordinated(right, cue)
 
     def _may_follow(self, trigger: Token, cue: Token) -> bool:
-        """A hedge after its trigger must not begin a noun phrase of its own."""
+        """Whether an adjective after the fracture is the fracture's.
+
+        After a comma it must come at once ("fracture, old"). A hedge must not begin a noun phrase
+        of its own: in English it ends its segment or follows a verb ("fracture is possible").
+        """
+        if cue.kind == "follow_up":
+            return True
         between = self._between(trigger, cue)
         if "," in between or "(" in between:
-            after = self.text[cue.end : self.sentence.end].lstrip(" ?")
-            return not after or after[0] in ",.)"
-        return len(between.split()) <= 9
+            return between.rstrip()[-1:] in (",", "(") and self._ends_segment(cue)
+        if cue.kind != "hedge":
+            return True
+        verb = _VERB.search(between) is not None
+        return (not self.adjective_first or verb or self._ends_segment(cue)) and len(between.split()) <= 9
+
+    def _ends_segment(self, cue: Token) -> bool:
+        """Nothing but a word or two follows before the next mark: no noun of its own."""
+        after = _MARK.split(self.text[cue.end : self.sentence.end], maxsplit=1)[0].split()
+        return len(after) <= (0 if cue.kind == "hedge" else 3)
 
     def _with_coordinated(self, first: int, cue: Token) -> list[int]:
         owners = [first]
@@ -220,6 +235,9 @@ class _Reading:
                 return token.rule
             if token.kind == "stop":
                 break
+        other = self._left(at, ("alternative",), commas=False) or self._right(at, ("alternative",))
+        if other:
+            return other.rule
         for token in self.tokens[at + 1 :]:
             if token.kind == "hedge_after":
                 between = self._between(trigger, token)

@@ -18,7 +18,11 @@ _TOKEN = re.compile(
 _DELIMITERS = {"E": "\\", "F": "|", "S": "^", "T": "&", "R": "~", "H": "", "N": ""}
 _BLOCKS = "br p div li tr ul ol table h1 h2 h3 h4 h5 h6 hr"
 _BLOCK_TAGS = frozenset(_BLOCKS.split())
-_RTF_WORD = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])")
+_RTF_TOKEN = re.compile(
+    r"(?P<open>\{(?:\\\*)?)|(?P<close>\})"
+    r"|\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})?\ ?"
+    r"|\\'(?P<byte>[0-9a-fA-F]{2})|\\(?P<symbol>[^a-zA-Z])|(?P<plain>[^{}\\\r\n])"
+)
 _RTF_NOT_TEXT = """
     fonttbl colortbl stylesheet info pict object header footer generator themedata listtable
     listoverridetable rsidtbl xmlnstbl latentstyles datastore
@@ -72,51 +76,55 @@ def _replacement(match: re.Match[str]) -> str:
     return "\n" if value.strip("/").lower() in _BLOCK_TAGS else " "
 
 
+class _Groups:
+    """How deep the RTF groups are, and from which depth they hold no text."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.silent_from = 0
+
+    def follow(self, match: re.Match[str]) -> None:
+        if opening := match["open"]:
+            self.depth += 1
+            if opening != "{":
+                self.silence()
+        elif match["close"]:
+            if self.silent_from == self.depth:
+                self.silent_from = 0
+            self.depth = max(self.depth - 1, 0)
+        elif match["word"] in _RTF_SILENT:
+            self.silence()
+
+    def silence(self) -> None:
+        self.silent_from = self.silent_from or max(self.depth, 1)
+
+
 def _strip_rtf(text: str) -> tuple[str, array[int]]:
     pieces: list[str] = []
     offsets: array[int] = array("l")
-    depth, silent_from, at, skip = 0, 0, 0, 0
-    while at < len(text):
-        char = text[at]
-        new, step = "", 1
-        if char == "{":
-            depth += 1
-            if not silent_from and text.startswith("{\\*", at):
-                silent_from = depth
-        elif char == "}":
-            if silent_from == depth:
-                silent_from = 0
-            depth = max(depth - 1, 0)
-        elif char == "\\" and (match := _RTF_WORD.match(text, at)):
-            step = match.end() - at
-            if match.group(1) in _RTF_SILENT and not silent_from:
-                silent_from = max(depth, 1)
-            new = _rtf_text(match)
-            if match.group(1) == "u":
-                skip = 1
-            elif skip and new:
-                new, skip = "", 0
-        elif char not in "\r\n":
-            new = char
-            if skip:
-                new, skip = "", 0
-        if new and not silent_from:
+    groups, fallback = _Groups(), False
+    for match in _RTF_TOKEN.finditer(text):
+        groups.follow(match)
+        new = _rtf_text(match)
+        if fallback and (match["plain"] or match["byte"]):
+            # The character after \\u is for readers that do not know Unicode.
+            new, fallback = "", False
+        fallback = fallback or match["word"] == "u"
+        if new and not groups.silent_from:
             pieces.append(new)
-            offsets.extend([at] * len(new))
-        at += step
+            offsets.extend([match.start()] * len(new))
     return "".join(pieces), offsets
 
 
 def _rtf_text(match: re.Match[str]) -> str:
-    word, number, byte, symbol = match.groups()
-    if byte:
-        return bytes.fromhex(byte).decode("cp1252", "replace")
-    if symbol:
+    word, number = match["word"], match["number"]
+    if match["plain"]:
+        return match["plain"]
+    if match["byte"]:
+        return bytes.fromhex(match["byte"]).decode("cp1252", "replace")
+    if symbol := match["symbol"]:
         return {"~": " ", "_": "-", "\n": "\n", "\r": "\n"}.get(symbol, symbol if symbol in "\\{}" else "")
-    if word in _RTF_BREAKS:
-        return "\n"
-    if word == "tab":
-        return " "
     if word == "u" and number:
-        return chr(int(number) % 65536) if not 0xD800 <= int(number) % 65536 < 0xE000 else " "
-    return ""
+        code = int(number) % 65536
+        return " " if 0xD800 <= code < 0xE000 else chr(code)
+    return "\n" if word in _RTF_BREAKS else " " if word == "tab" else ""

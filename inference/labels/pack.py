@@ -88,7 +88,7 @@ def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]])
     return Pack(
         language=language,
         version=version,
-        words=Lexer({**triggers, **tables["assertions.toml"]}, never_skipped),
+        words=Lexer({"not_bone": triggers.pop("not_bone"), **triggers, **tables["assertions.toml"]}, never_skipped),
         normal=Lexer(normal),
         bone_study=study("bone_study"),
         other_study=study("other_study"),
