@@ -62,6 +62,7 @@ class Judged:
     rows: list[LedgerRow]
     instances: list[Instance] = field(default_factory=list)
     events: list[ReportEvent] = field(default_factory=list)
+    brought_by: list[str] = field(default_factory=list)  # the offer of each event
     keep: Path | None = None
     refuse: Path | None = None
 
@@ -127,7 +128,9 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
             facts: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
             days = [gate.day(instance) for instance in instances]
             load.load(connection, "instance", instances, day=days, **facts)
-            load.load(connection, "report_event", [event for item in judged for event in item.events], **facts)
+            events = [event for item in judged for event in item.events]
+            brought_by = [offer for item in judged for offer in item.brought_by]
+            load.load(connection, "report_event", events, offer_id=brought_by, **facts)
             ledger.record(connection, [row for item in judged for row in item.rows])
     return Counter(row.outcome for item in judged for row in item.rows)
 
@@ -206,6 +209,7 @@ class Intake:
                 row = self._message(item, index, entry, known)
                 if row.outcome == "unmatched":
                     judged.events.extend(entry)
+                    judged.brought_by.extend([row.offer_id] * len(entry))
                     judged.keep = self.spool / "messages" / f"{content_id}.hl7"
             else:
                 row = self._row(item, index, entry.outcome, entry.reasons)
