@@ -117,7 +117,8 @@ def reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError("nothing has been published yet; run `bilan night` first")
     # DuckDB caches databases by path within a process: opened directly, a replaced file would show
     # its old content. A private database that attaches the file always opens what is there now.
-    connection = duckdb.connect(":memory:")
+    # Without a folder for it, nothing is ever spilled beside whatever folder the reader runs in.
+    connection = duckdb.connect(":memory:", config={"temp_directory": ""})
     try:
         try:
             # `attach` takes no parameter: a path is quoted here, the one place where it must be.
@@ -215,9 +216,7 @@ def _applied(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
 def _refuse_foreign(applied: dict[int, str]) -> None:
     known = {migration.version: migration.sha256 for migration in migrations()}
     if any(version not in known for version in applied):
-        raise SchemaVersionError(
-            "the warehouse was written by a newer version of Bilan; install that one or later"
-        )
+        raise SchemaVersionError("the warehouse was written by a newer version of Bilan; install that one or later")
     if any(known[version] != sha256 for version, sha256 in applied.items()):
         raise SchemaVersionError("the warehouse was made with other migrations than these; restore a matching back-up")
 

@@ -82,6 +82,14 @@ def test_connections_reach_no_file_and_no_python_variable(warehouse: Path, opene
     assert variable.num_rows == 1 and not Path(f"{secret}.out").exists()
 
 
+def test_a_reader_spills_nothing_into_the_current_folder(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with connect.reader(warehouse) as connection:
+        assert connection.execute("select current_setting('temp_directory')").fetchall() == [("",)]
+
+
 def test_a_reader_cannot_write(warehouse: Path) -> None:
     with connect.reader(warehouse) as connection, pytest.raises(duckdb.Error):
         connection.execute("delete from site")
