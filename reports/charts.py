@@ -161,18 +161,11 @@ def volume_by_hour(figures: MonthFigures, words: Language, accent: str) -> Chart
     grid = [[cells.get((weekday, hour), 0) for hour in range(24)] for weekday in range(1, 8)]
     highest = max(number or 0 for number in cells.values())
     figure = blank(words, WIDE, 172, 38, 4, 6, 20)
-    figure.add(
-        "heatmap",
-        z=grid,
-        x=list(range(24)),
-        y=list(range(7)),
-        zmin=0,
-        zmax=highest,
-        colorscale=[[0, "#f3f6f8"], [1, accent]],
-        showscale=False,
-        xgap=1.5,
-        ygap=1.5,
-    )
+    # Bars rather than a heat map, which plotly.js would write as a picture of pixels.
+    for weekday, row in enumerate(grid):
+        tones = [mix(accent, (number or 0) / highest) if number else "#f3f6f8" for number in row]
+        figure.add("bar", x=list(range(24)), y=[0.93] * 24, base=weekday - 0.465, marker={"color": tones})
+    figure.layout.update(barmode="overlay", bargap=0.06)
     for weekday, row in enumerate(grid):
         for hour, number in enumerate(row):
             if number:
@@ -183,8 +176,13 @@ def volume_by_hour(figures: MonthFigures, words: Language, accent: str) -> Chart
         figure.shape(
             type="rect", x0=start - 0.5, x1=end - 0.5, y0=first - 1.5, y1=last - 0.5, line={"color": INK, "width": 1.4}
         )
-    figure.axis("yaxis", autorange="reversed", tickvals=list(range(7)), ticktext=words.weekdays(), ticklabelstandoff=6)
-    figure.axis("xaxis", tickvals=list(range(0, 24, 2)), ticktext=[f"{hour}\u00a0h" for hour in range(0, 24, 2)])
+    figure.axis("yaxis", range=[6.5, -0.5], tickvals=list(range(7)), ticktext=words.weekdays(), ticklabelstandoff=6)
+    figure.axis(
+        "xaxis",
+        range=[-0.5, 23.5],
+        tickvals=list(range(0, 24, 2)),
+        ticktext=[f"{hour}\u00a0h" for hour in range(0, 24, 2)],
+    )
     weekday, hour = max(cells, key=lambda cell: (cells[cell] or 0, cell))
     alt = words.text(
         "Studies by weekday and hour; the busiest cell is %(weekday)s at %(hour)s h with %(n)s studies.",
@@ -203,7 +201,7 @@ def turnaround_by_hour(figures: MonthFigures, words: Language, accent: str) -> C
         return Chart(name, None, "", refs, _none(figures, words, name), HALF)
     hours = [int(value.stratum["hour"]) for value in values]
     medians = [value.value or 0.0 for value in values]
-    figure = blank(words, HALF, 180, 46, 6, 20, 22)
+    figure = blank(words, HALF, 168, 46, 6, 20, 22)
     start, end = (_clock(text) for text in (figures.site.opening_start, figures.site.opening_end))
     figure.shape(type="rect", x0=start - 0.5, x1=end - 0.5, y0=0, y1=1, yref="paper", layer="below",
                      fillcolor="#eef2f5", line={"width": 0})  # fmt: skip
@@ -243,7 +241,7 @@ def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Ch
         return Chart(
             f"trend_{name}", None, "", refs, words.text("A trend needs at least two months; it will appear here.")
         )
-    figure = blank(words, WIDE, 118, 46, 92, 12, 20)
+    figure = blank(words, WIDE, 110, 46, 110, 12, 20)
     figure.axis("xaxis", range=[-0.3, len(entries) - 0.7], tickvals=list(range(len(entries))))
     figure.axis("xaxis", ticktext=[plain(_tick(words, month, index)) for index, (month, _) in enumerate(entries)])
     place = {month: index for index, (month, _) in enumerate(entries)}
@@ -256,7 +254,7 @@ def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Ch
         figure.label(
             places[-1],
             control.mean,
-            f"{words.text('mean')} {_worded(words, known[-1][1], control.mean)}",
+            words.text("mean %(value)s", value=_worded(words, known[-1][1], control.mean)),
             shift=(46, 0),
         )
     odd = {place[signal.month] for signal in control.signals}

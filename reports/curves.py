@@ -188,7 +188,7 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
     within = {value.stratum["hours"]: value for value in figures.values["reported_within"]}
     if not len(whole) or not curves or not whole["share"].max() > 0:
         return Chart("time_to_report", None, "", refs, _no_report(figures, words))
-    figure = blank(words, WIDE, 226, 46, 138, 12, 34)
+    figure = blank(words, WIDE, 204, 46, 138, 12, 34)
     last = max(float(part["hours"].max()) for part in curves.values())
     top = next((hours for hours in (24.0, 48.0, 72.0, 120.0, 168.0) if last <= hours), 168.0)
     _band(figure, whole, top)
@@ -207,7 +207,8 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
     if target < top:
         figure.shape(type="line", x0=_root(target), x1=_root(target), y0=0, y1=1, layer="below",
                          line={"color": INK, "width": 1, "dash": "dash"})  # fmt: skip
-        text = f"{words.text('target')} {words.hours(target)}<br><b>{words.value(within.get('target'))}</b>"
+        goal = words.text("target %(hours)s", hours=words.hours(target))
+        text = f"{goal}<br><b>{words.value(within.get('target'))}</b>"
         figure.label(_root(target), 0.04, text, color=INK, vertical="bottom", shift=(5, 0))
     ticks = [tick for tick in TICKS if tick <= top]
     figure.axis(

@@ -19,7 +19,7 @@ from PIL import Image
 
 from reports import pages
 from reports.language import MISSING, Language, language
-from reports.terms import term
+from reports.terms import TERMS, term
 from warehouse import cases, ledger
 from warehouse.cases import ACTIONS, Case, DayCounts, Picture
 from warehouse.data_cut import latest_commit
@@ -286,47 +286,18 @@ def table(
     """Return the list as CSV in UTF-8 with BOM, ``;`` between cells where the decimal sign is a comma."""
     text = io.StringIO()
     sheet = csv.writer(text, delimiter=";" if words.code == "fr" else ",", lineterminator="\r\n")
-    sheet.writerow([words.text(head) for head in COLUMNS])
+    sheet.writerow([term(words, "column", name) for name in TERMS["column"]])
     for case in found:
         sheet.writerow([harmless(cell) for cell in _cells(case, facts, words, cut, links)])
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-COLUMNS = (
-    "To do",
-    "Time of the examination",
-    "Region",
-    "Side",
-    "Age band",
-    "Sex",
-    "AI result",
-    "Score",
-    "Report",
-    "Fracture in the report",
-    "Deciding sentence",
-    "Waiting (hours)",
-    "Viewer",
-    "Study (pseudonym)",
-)
-ACTION_WORDS = {
-    "positive_report_absent": "Read again: AI positive, report without fracture",
-    "positive_unreported": "Report first: AI positive, not reported yet",
-    "doubtful": "Look at: AI doubtful",
-    "negative_report_present": "For information: fracture in the report, AI negative",
-    "report_undecided": "Look at: AI flagged, report uncertain or silent",
-    "settled": "Nothing more to do",
-    "not_analysed": "Not analysed by the AI",
-}
-
-
-def _cells(
-    case: Case, facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]
-) -> list[str]:
+def _cells(case: Case, facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]) -> list[str]:
     since = case.exam_completed or case.exam_started
     waits = since is not None and cut is not None and case.report_state not in ("final", "corrected")
     hours = (cut - since).total_seconds() / 3600 if waits and cut and since else None
     return [
-        words.text(ACTION_WORDS[case.action]),
+        term(words, "action", case.action),
         f"{since.astimezone(ZoneInfo(facts.time_zone)):%Y-%m-%d %H:%M}" if since else "",
         term(words, "region", case.region or "unknown"),
         term(words, "laterality", case.laterality) if case.laterality else "",

@@ -63,7 +63,7 @@ class Language:
         """Return the translation for the number `n`, which fills ``%(n)s`` in the form of the language."""
         return str(self.catalogue.ngettext(one, many, n) % {"n": self.number(n), **values})
 
-    def within(self, context: str, message: str) -> str:
+    def meaning(self, context: str, message: str) -> str:
         """Return the translation of `message` in a context."""
         return str(self.catalogue.pgettext(context, message))
 
@@ -101,7 +101,8 @@ class Language:
             return f"{minutes // 60}{NO_BREAK}h{rest}"
         # The day first: 47 h 59 and 48 h must not both become "2 days".
         whole = round(minutes / 60)
-        days = f"{self.number(whole // 24)}{NO_BREAK}{self.within('unit', 'd')}"
+        unit = self.meaning("unit", "d")
+        days = f"{self.number(whole // 24)}{NO_BREAK}{unit}"
         return f"{days}{NO_BREAK}{whole % 24}{NO_BREAK}h" if whole % 24 else days
 
     def value(self, value: Value | None, digits: int | None = None) -> str:

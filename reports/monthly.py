@@ -65,6 +65,7 @@ CITED = (
     "discordances",
     "discordances_reviewed",
     "discordances_confirmed",
+    "discordance_verdicts",
     "discordance_review_hours",
     "caught_by_safety_net",
     "offered",
@@ -238,7 +239,7 @@ def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha2
         style=pages.trusted(pages.asset("monthly.css")),
         chart=_charts(composition, drawings),
         number={name: place for place, name in enumerate(CITED, 1)},
-        cited=[(place, figures.definitions[name]) for place, name in enumerate(CITED, 1)],
+        cited=_cited(figures, words),
         tiles=tiles.tiles(figures, words, ink),
         sentences=text.sentences(figures, words),
         tables=tables,
@@ -250,6 +251,35 @@ def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha2
         simulated_before=composition.simulated_before,
         complete=_complete(figures),
         figures_sha256=figures_sha256,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One definition of the method page in one language; what its query's own figure says is not said again."""
+
+    title: str
+    definition: str
+    denominator: str | None
+    exclusions: str | None
+    sql: str
+
+
+def _cited(figures: MonthFigures, words: Language) -> list[tuple[int, Entry]]:
+    return [(place, _defined(figures, name, words.code)) for place, name in enumerate(CITED, 1)]
+
+
+def _defined(figures: MonthFigures, name: str, code: str) -> Entry:
+    own = figures.definitions[name]
+    whole = figures.definitions.get(own.sql.removesuffix(".sql"), own)
+    inherited = whole.name != own.name
+    denominator, exclusions = own.denominator.of(code), own.exclusions.of(code)
+    return Entry(
+        own.title.of(code),
+        own.definition.of(code).rstrip(".") + ".",
+        None if inherited and own.denominator == whole.denominator else denominator,
+        None if own.exclusions.en == "none" or (inherited and own.exclusions == whole.exclusions) else exclusions,
+        own.sql,
     )
 
 

@@ -139,7 +139,9 @@ def two_by_two(figures: MonthFigures, words: Language) -> TwoByTwo | None:
     return TwoByTwo(
         cells={key: WITHHELD if hidden else words.number(number) for key, number in sums.items()},
         parts={key: 0.0 if hidden else number / total for key, number in sums.items()},
-        doubtful={label: WITHHELD if hidden else words.value(cells["doubtful", label]) for label in ("present", "absent")},
+        doubtful={
+            label: WITHHELD if hidden else words.value(cells["doubtful", label]) for label in ("present", "absent")
+        },
         total=WITHHELD if hidden else words.number(total),
     )
 
@@ -176,7 +178,7 @@ def discordances(figures: MonthFigures, words: Language) -> list[Row]:
         reviewed = figures.one("discordances_reviewed", direction=direction)
         hours = figures.one("discordance_review_hours", direction=direction)
         verdicts = [
-            _numerator(figures.one("discordances_confirmed", direction=direction, verdict=code), words)
+            words.value(figures.one("discordance_verdicts", direction=direction, verdict=code))
             for code in ("fracture", "no_fracture", "unsure")
         ]
         cells = (words.value(value), _numerator(reviewed, words), *verdicts, words.value(hours))
@@ -194,7 +196,9 @@ def ledgers(figures: MonthFigures, words: Language) -> list[Ledger]:
     """Return for DICOM files and for messages the offers by outcome, in the order of the outcomes."""
     found = []
     for kind in ("dicom", "message"):
-        values = {value.stratum["outcome"]: value for value in figures.values["offered"] if value.stratum["kind"] == kind}
+        values = {
+            value.stratum["outcome"]: value for value in figures.values["offered"] if value.stratum["kind"] == kind
+        }
         if not values:
             continue
         total = next(iter(values.values())).denominator or 0
@@ -259,7 +263,9 @@ def models(figures: MonthFigures, words: Language) -> list[Row]:
     for value in figures.values["models"]:
         part = value.stratum
         name = f"{part['model']} {part['version']}"
-        rows.append(Row(name, (str(part["sha256"])[:16], str(part["first_day"]), str(part["last_day"]), words.value(value))))
+        rows.append(
+            Row(name, (str(part["sha256"])[:16], str(part["first_day"]), str(part["last_day"]), words.value(value)))
+        )
     return rows
 
 

@@ -83,7 +83,7 @@ TERMS: dict[str, dict[str, str]] = {
         "accepted": "accepted",
         "accepted_flagged": "accepted with a remark",
         "accepted_not_inferred": "accepted, out of scope",
-        "unmatched": "report still without its study",
+        "unmatched": "reports still without their study",
         "duplicate": "received before",
         "conflict": "in conflict with an earlier one",
         "quarantined": "set aside",
@@ -146,6 +146,31 @@ TERMS: dict[str, dict[str, str]] = {
         "accuracy": "accuracy",
         "macro_f1": "macro F1",
     },
+    "action": {
+        "positive_report_absent": "read again: AI positive, report without fracture",
+        "positive_unreported": "report first: AI positive, no report yet",
+        "doubtful": "look at: AI doubtful",
+        "negative_report_present": "for information: fracture in the report, AI negative",
+        "report_undecided": "look at: AI flagged, report uncertain or silent",
+        "settled": "nothing more to do",
+        "not_analysed": "not analysed by the AI",
+    },
+    "column": {
+        "action": "To do",
+        "time": "Time of the examination",
+        "region": "Region",
+        "laterality": "Side",
+        "age_band": "Age band",
+        "sex": "Sex",
+        "ai_result": "AI result",
+        "score": "Score",
+        "report_state": "Report",
+        "report_label": "Fracture in the report",
+        "evidence": "Deciding sentence",
+        "waiting": "Waiting (hours)",
+        "link": "Viewer",
+        "study": "Study (pseudonym)",
+    },
     "subject": {"model": "Model", "labeller": "Reading of the reports"},
 }
 
@@ -153,4 +178,4 @@ TERMS: dict[str, dict[str, str]] = {
 def term(words: Language, kind: str, code: object) -> str:
     """Return the word for a code of a kind; the code itself, as text, where none is known."""
     english = TERMS[kind].get(str(code))
-    return str(code) if english is None else words.within(kind, english)
+    return str(code) if english is None else words.meaning(kind, english)

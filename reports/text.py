@@ -153,8 +153,8 @@ def _turnaround(figures: MonthFigures, words: Language) -> list[Sentence]:
     if median is None or median.value is None or p90 is None or p90.value is None:
         return []
     text = words.text(
-        "Half of the reports were final within %(median)s and nine out of ten within %(p90)s; "
-        "%(share)s of the studies were reported within the target of %(target)s.",
+        "Half of the reports were final within %(median)s and nine out of ten within %(p90)s; %(share)s of the"
+        " studies were reported within the target of %(target)s.",
         median=words.value(median),
         p90=words.value(p90),
         share=words.value(within),
@@ -223,7 +223,9 @@ def _signals(figures: MonthFigures, words: Language) -> list[Sentence]:
 
 def _outages(figures: MonthFigures, words: Language) -> list[Sentence]:
     lost = sum(
-        value.value or 0 for value in figures.values["nights"] if value.stratum["status"] in ("failed", "missed", "running")
+        value.value or 0
+        for value in figures.values["nights"]
+        if value.stratum["status"] in ("failed", "missed", "running")
     )
     if not lost:
         return []
@@ -236,7 +238,9 @@ def _outages(figures: MonthFigures, words: Language) -> list[Sentence]:
 
 
 def _base(name: str) -> str:
-    return {"report_turnaround_median": "report_turnaround", "reported_within_target": "reported_within"}.get(name, name)
+    return {"report_turnaround_median": "report_turnaround", "reported_within_target": "reported_within"}.get(
+        name, name
+    )
 
 
 def _lower(text: str) -> str:

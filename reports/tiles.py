@@ -43,7 +43,9 @@ def _tile(name: str, figures: MonthFigures, words: Language, accent: str) -> Til
     now, before, year = neighbours(figures, name)
     tone, said = verdict(figures, name, words)
     return Tile(
-        title=title(figures, name, words) if name != "report_turnaround_median" else words.text("Report turnaround, median"),
+        title=title(figures, name, words)
+        if name != "report_turnaround_median"
+        else words.text("Report turnaround, median"),
         value=words.value(now),
         note=_note(name, figures, now, words),
         before=_compared(words, now, before),
@@ -98,7 +100,11 @@ def _extreme(figures: MonthFigures, name: str, words: Language, pick: Callable[.
 def sparkline(figures: MonthFigures, name: str, accent: str) -> str | None:
     """Return the months as a small SVG with mean and limits where there are any; None for fewer than two."""
     entries = figures.history[name]
-    known = [(index, value.value) for index, (_, value) in enumerate(entries) if value is not None and value.value is not None]
+    known = [
+        (index, value.value)
+        for index, (_, value) in enumerate(entries)
+        if value is not None and value.value is not None
+    ]
     if len(known) < 2:
         return None
     control = figures.trends[name]
