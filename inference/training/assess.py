@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inference import accuracy, detect
 from inference.bundle import Model
-from inference.training.dataset import REGIONS, Radiograph, decode
+from inference.training.dataset import REGIONS, VIEWS, Radiograph, decode
 
 Array = npt.NDArray[np.float32]
 
@@ -178,35 +178,54 @@ def cropped(image: Array, share: float = 0.08) -> Array:
     return image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
 
 
-def shortcuts(
-    model: Model,
-    readings: list[Reading],
-    train: list[Radiograph],
-    data: Path,
-) -> dict[str, Any]:
-    """How much of the score could come from anything but bone.
+def by_box_size(model: Model, readings: list[Reading]) -> dict[str, Any]:
+    """Share of the fractures called at least doubtful, by the longest side of their largest box."""
+    result = {}
+    for name, low, high in (("under 5 %", 0.0, 0.05), ("5 to 10 %", 0.05, 0.1), ("over 10 %", 0.1, 2.0)):
+        called = [
+            detect.probability(model, reading.logit) >= model.operating_points["doubtful"]
+            for reading in readings
+            if reading.true_boxes and low <= _longest(reading) < high
+        ]
+        result[name] = rounded(asdict(accuracy.wilson(sum(called), len(called))))
+    return result
 
-    Returns
-    -------
-    ``by_size``: AUROC within each file size; ``borders_cropped``: AUROC when edges are
-    cut off; ``size_and_border_only``: AUROC of a logistic model that sees only file size and edge strips.
+
+def _longest(reading: Reading) -> float:
+    sides = [max(x1 - x0, y1 - y0) for x0, y0, x1, y1 in reading.true_boxes]
+    return max(sides) / max(reading.frame.rows, reading.frame.columns)
+
+
+def shortcuts(readings: list[Reading], cut: list[Reading], train: list[Radiograph], data: Path) -> dict[str, Any]:
+    """How much of the score could come from anything but bone: AUROC under each condition.
+
+    Parameters
+    ----------
+    readings, cut
+        The same test images, whole and with their edges cut off (:func:`cropped`).
+    train
+        Images to fit the two models that see no bone on.
     """
     labels, logits = labels_of(readings), logits_of(readings)
     held = [reading.radiograph for reading in readings]
     groups = np.array([radiograph.group for radiograph in held])
-    by_size = {}
+
+    def interval(scores: npt.NDArray[np.float64], index: npt.NDArray[np.bool_]) -> dict[str, Any]:
+        found = accuracy.auroc_interval(labels[index], scores[index], groups[index])
+        return {"images": int(index.sum()), **rounded(asdict(found))}
+
+    every = np.ones(len(held), dtype=bool)
     sizes = np.array([_size_class(radiograph) for radiograph in held])
-    for size in sorted(set(sizes)):
-        index = sizes == size
-        interval = accuracy.auroc_interval(labels[index], logits[index], groups[index])
-        by_size[str(size)] = {"images": int(index.sum()), **rounded(asdict(interval))}
-    cut = logits_of(read(model, held, data, cropped))
-    features = np.array([_edges(radiograph, data) for radiograph in train + held])
-    blind = _logistic(features[: len(train)], np.array([r.label for r in train]), features[len(train) :])
+    plain = np.array([not radiograph.hardware for radiograph in held])
+    edges = [[_edges(radiograph, data) for radiograph in part] for part in (train, held)]
+    kinds = [[_kind(radiograph) for radiograph in part] for part in (train, held)]
+    known = np.array([radiograph.label for radiograph in train])
     return {
-        "by_size": by_size,
-        "borders_cropped": rounded(asdict(accuracy.auroc_interval(labels, cut, groups))),
-        "size_and_border_only": rounded(asdict(accuracy.auroc_interval(labels, blind, groups))),
+        "by_size": {str(size): interval(logits, sizes == size) for size in sorted(set(sizes))},
+        "without_hardware": interval(logits, plain),
+        "borders_cropped": interval(logits_of(cut), every),
+        "size_and_border_only": interval(_logistic(edges[0], known, edges[1]), every),
+        "body_part_and_view_only": interval(_logistic(kinds[0], known, kinds[1]), every),
     }
 
 
@@ -227,10 +246,18 @@ def _edges(radiograph: Radiograph, data: Path) -> list[float]:
     return [portrait, large, radiograph.width / radiograph.height, *levels]
 
 
+def _kind(radiograph: Radiograph) -> list[float]:
+    """Body parts and views as zeros and ones."""
+    return [float(region in radiograph.regions) for region in REGIONS] + [
+        float(view in radiograph.views) for view in VIEWS
+    ]
+
+
 def _logistic(
-    x: npt.NDArray[np.float64], labels: npt.NDArray[np.int64], new: npt.NDArray[np.float64]
+    known: list[list[float]], labels: npt.NDArray[np.int64], new: list[list[float]]
 ) -> npt.NDArray[np.float64]:
     """Ridge logistic regression by Newton's method; log-odds for ``new``."""
+    x = np.array(known)
     mean, deviation = x.mean(axis=0), x.std(axis=0) + 1e-9
     design = np.column_stack([(x - mean) / deviation, np.ones(len(x))])
     beta = np.zeros(design.shape[1])
@@ -238,4 +265,5 @@ def _logistic(
         p = 1 / (1 + np.exp(-(design @ beta)))
         hessian = (design * (p * (1 - p))[:, None]).T @ design + np.eye(len(beta))
         beta += np.linalg.solve(hessian, design.T @ (labels - p) - beta)
-    return np.asarray(np.column_stack([(new - mean) / deviation, np.ones(len(new))]) @ beta)
+    others = (np.array(new) - mean) / deviation
+    return np.asarray(np.column_stack([others, np.ones(len(new))]) @ beta)

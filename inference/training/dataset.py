@@ -15,6 +15,7 @@ from inference.pixels import read_picture
 from inference.records import Rejection
 
 REGIONS = ("hand", "leg", "hip", "shoulder")
+VIEWS = ("frontal", "lateral", "oblique", "multiscan")
 MASK_STRIDE = 4
 
 
@@ -34,6 +35,10 @@ class Radiograph:
         Views of one patient and near duplicates share a group.
     regions
         Body parts shown, of ``REGIONS``.
+    views
+        Projections, of ``VIEWS``; ``multiscan`` is several pictures in one.
+    hardware
+        Whether plates, screws or the like are seen.
     uncertain
         Whether a duplicate of this image carried the opposite label.
     width, height
@@ -47,6 +52,8 @@ class Radiograph:
     fold: int
     group: int
     regions: tuple[str, ...]
+    views: tuple[str, ...]
+    hardware: bool
     uncertain: bool
     width: int
     height: int
@@ -64,6 +71,8 @@ def read_radiographs(data: Path) -> list[Radiograph]:
             fold=int(row["fold"]),
             group=int(row["group"]),
             regions=tuple(region for region in REGIONS if row[region] == "1"),
+            views=tuple(view for view in VIEWS if row.get(view) == "1"),
+            hardware=row.get("hardware") == "1",
             uncertain=row["label_uncertain"] == "1",
             width=int(row["width"]),
             height=int(row["height"]),

@@ -57,11 +57,13 @@ def finish(
     model = describe(fitted, {})
     say("calibration and operating points fitted; now the test fold")
     test = assess.read(model, _of(radiographs, recipe.test_folds), data)
+    cut = assess.read(model, _of(radiographs, recipe.test_folds), data, assess.cropped)
     train = _of(radiographs, recipe.train_folds)
     performance = {
         "test": assess.performance(model, test),
         "calibration": assess.performance(model, calibration),
-        "shortcuts": assess.shortcuts(model, test, train, data),
+        "by_box_size": assess.by_box_size(model, test),
+        "shortcuts": assess.shortcuts(test, cut, train, data),
     }
     describe(fitted, performance)
     description = bundle.describe(folder)

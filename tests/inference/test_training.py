@@ -155,7 +155,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 def test_masks_lie_where_the_letterbox_puts_the_box():
-    radiograph = dataset.Radiograph("a", 1, 0, 0, (), False, 64, 32, ((0.25, 0.5, 0.25, 0.5),))
+    radiograph = dataset.Radiograph("a", 1, 0, 0, (), (), False, False, 64, 32, ((0.25, 0.5, 0.25, 0.5),))
     mask = dataset.masks([radiograph], 64)[0]
     # In the 64 square the image fills rows 16..48; the box rows 24..40, columns 8..24; stride 4.
     expected = np.zeros((16, 16), np.uint8)
