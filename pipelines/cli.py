@@ -319,7 +319,9 @@ def _every_hundred(done: int, total: int) -> None:
 def eval_reports(
     file: Annotated[Path, typer.Argument(help="JSON lines with id, language, text, gold.")],
     as_json: AsJson = False,
-    labels: Annotated[Path | None, typer.Option(help="Write id, label and evidence of each report to this JSONL.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Write id, label and evidence of each report to this JSONL.")
+    ] = None,
 ) -> None:
     """Measure the labeller on labelled reports.
 

@@ -1,7 +1,5 @@
 """Assets: partition key to site and day, one use case, counts as metadata. Nothing else."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -79,7 +77,7 @@ def report_label(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Mater
     kinds={"duckdb"},
     check_specs=[dg.AssetCheckSpec(name, asset="flagged_case") for name in checks.NAMES],
 )
-def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
+def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> Any:
     """Studies with their findings and labels, published, and the flagged list of each day."""
     config, started = home.load(), time.monotonic()
     counts: Counter[str] = Counter()
@@ -94,17 +92,10 @@ def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Mater
         results = checks.results(config, site, days[-1])
         failed += [f"{site}: {code}" for code in night.failures(config, site, days)]
     metadata = {**_metadata(counts, started), "lists": dg.MetadataValue.md(_links(made)), "made": made}
+    yield dg.MaterializeResult(metadata=metadata, check_results=results)
     if failed:
         # What could be done is done and published; the run still has to be seen as failed.
-        context.log_event(
-            dg.AssetMaterialization(
-                "flagged_case",
-                metadata=metadata,
-                partition=context.partition_key if not context.has_partition_key_range else None,
-            )
-        )
         raise dg.Failure("; ".join(failed), metadata={"failures": len(failed)}, allow_retries=False)
-    return dg.MaterializeResult(metadata=metadata, check_results=results)
 
 
 DAYS_OF_MONTH = dg.MultiPartitionMapping(

@@ -16,7 +16,7 @@ SITE_DAY = dg.MultiPartitionsDefinition(
     {"site": SITES, "day": dg.DailyPartitionsDefinition(start_date=FIRST_DAY, end_offset=1)}
 )
 SITE_MONTH = dg.MultiPartitionsDefinition(
-    {"site": SITES, "month": dg.MonthlyPartitionsDefinition(start_date=FIRST_DAY, fmt="%Y-%m", end_offset=1)}
+    {"site": SITES, "month": dg.MonthlyPartitionsDefinition(start_date=FIRST_DAY[:7], fmt="%Y-%m", end_offset=1)}
 )
 
 

@@ -1,7 +1,5 @@
 """The home directory as a Dagster resource."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dagster as dg

@@ -1,13 +1,16 @@
 """One schedule per site for its nights, one for its months, in the site's own time zone."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from pipelines.config import Config, Site
 from pipelines.defs.resources import BilanHome
+
+# What `dg.define_asset_job` returns; Dagster does not export the type.
+Job = Any
 
 NIGHT_JOB = "night"
 MONTH_JOB = "month"
@@ -15,9 +18,7 @@ MONTH_JOB = "month"
 MONTH_CRON_DAY = 2
 
 
-def schedules(
-    config: Config, night_job: dg.UnresolvedAssetJobDefinition, month_job: dg.UnresolvedAssetJobDefinition
-) -> list[dg.ScheduleDefinition]:
+def schedules(config: Config, night_job: Job, month_job: Job) -> list[dg.ScheduleDefinition]:
     """Return the schedules of every configured site."""
     found: list[dg.ScheduleDefinition] = []
     for site in config.sites.values():
@@ -25,7 +26,7 @@ def schedules(
     return found
 
 
-def _nightly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def _nightly(site: Site, job: Job) -> dg.ScheduleDefinition:
     hour, minute = map(int, site.night.hour.split(":"))
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -35,7 +36,7 @@ def _nightly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDef
     return _schedule(f"night_{site.site.replace('-', '_')}", site, f"{minute} {hour} * * *", job, request)
 
 
-def _monthly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def _monthly(site: Site, job: Job) -> dg.ScheduleDefinition:
     hour, minute = map(int, site.night.list_time.split(":"))
 
     def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -48,16 +49,16 @@ def _monthly(site: Site, job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDef
 
 
 def _schedule(
-    name: str, site: Site, cron: str, job: dg.UnresolvedAssetJobDefinition, request: object
+    name: str, site: Site, cron: str, job: Job, request: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest]
 ) -> dg.ScheduleDefinition:
-    return dg.ScheduleDefinition(
+    declare = dg.schedule(
         name=name,
         cron_schedule=cron,
         execution_timezone=site.time_zone,
         job=job,
-        execution_fn=request,  # type: ignore[arg-type]
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
+    return declare(request)
 
 
 def _local(context: dg.ScheduleEvaluationContext, site: Site) -> datetime:

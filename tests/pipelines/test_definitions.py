@@ -62,7 +62,7 @@ def test_a_schedule_asks_for_the_day_or_month_before(
     definitions = build(home)
     schedule = next(item for item in definitions.schedules or [] if item.name == name)
     moment = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         context = dg.build_schedule_context(
             instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
         )
@@ -80,9 +80,9 @@ def test_without_a_home_the_graph_is_shown_and_no_site(tmp_path: Path) -> None:
 def test_the_sensor_adds_new_sites_and_forgets_none(home: Path) -> None:
     definitions = build(home)
     sensor = next(iter(definitions.sensors or []))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.instance_for_test() as instance:
         instance.add_dynamic_partitions("site", ["closed", "paris"])
-        context = dg.build_sensor_context(instance=instance, definitions=definitions)
+        context = dg.build_sensor_context(instance=instance, resources=definitions.resources)
         result = sensor(context)  # type: ignore[operator]
     added = [key for request in result.dynamic_partitions_requests for key in request.partition_keys]
     assert added == ["toronto"]
