@@ -28,7 +28,8 @@ from inference.dataset import (
 )
 from inference.walk import walk
 
-_MAX_INFLATED = 256 << 20
+_MAX_INFLATED = 128 << 20
+_FIRST_GROUPS = (b"\x08\0", b"\0\x08", b"\x04\0", b"\0\x04")
 
 
 def read(source: Source) -> DataSet | None:
@@ -70,6 +71,8 @@ def read(source: Source) -> DataSet | None:
             (EXPLICIT_BIG if result.big_endian else EXPLICIT_LITTLE) if explicit else IMPLICIT_LITTLE
         )
     walk(source, result, start, explicit)
+    if "TRUNCATED" in result.problems and not result.elements and source.read(start, 2) not in _FIRST_GROUPS:
+        result.problems = ["PARSE_ERROR"]  # noise, whose first "length" points beyond the end
     return result
 
 
