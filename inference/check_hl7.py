@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inference import hl7
-from inference.hl7_syntax import MAX_FILE_BYTES
+from inference.hl7_batch import MAX_FILE_BYTES
 from inference.records import Rejection, ReportEvent
 from inference.settings import GateSettings
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from inference import hl7_syntax, hl7_text
+from inference import hl7_batch, hl7_syntax, hl7_text
 from inference.hl7_syntax import Message, Segment
 from inference.hl7_time import Clock, Stamp, birth_is_wrong, clock
 from inference.reasons import REASONS
@@ -101,8 +101,7 @@ def read(data: bytes, settings: GateSettings, now: datetime) -> list[tuple[Repor
         count all the same.
     """
     return [
-        _rejected(item) if isinstance(item, str) else _message(item, settings, now)
-        for item in hl7_syntax.messages(data)
+        _rejected(item) if isinstance(item, str) else _message(item, settings, now) for item in hl7_batch.messages(data)
     ]
 
 
@@ -118,7 +117,7 @@ def _rejected(code: str) -> Rejection:
     return Rejection(REASONS[code].outcome, (code,))
 
 
-def _message(raw: hl7_syntax.Raw, settings: GateSettings, now: datetime) -> tuple[ReportEvent, ...] | Rejection:
+def _message(raw: hl7_batch.Raw, settings: GateSettings, now: datetime) -> tuple[ReportEvent, ...] | Rejection:
     message = hl7_syntax.parse(raw, settings.max_message_bytes)
     if isinstance(message, str):
         return _rejected(message)

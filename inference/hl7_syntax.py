@@ -1,33 +1,27 @@
-"""HL7 v2 from bytes: frames, batches, character sets, segments, fields, escapes. Knows no meaning.
+"""One HL7 v2 message from bytes: character set, segments, fields, escapes. Knows no meaning.
 
-Everything is linear in the size of the input and bounded: a file, a message, its segments, fields
-and repetitions have limits. A wrong input is a reason code, never an exception.
+Everything is linear in the size of the input and bounded: a message, its segments, fields and
+repetitions have limits. A wrong input is a reason code, never an exception.
 
 References
 ----------
-HL7 v2.5.1 chapter 2: 2.5.4 (delimiters), 2.7 (escape sequences), 2.10.3 (batch protocol),
-2.14.9.18 (MSH-18 and table 0211); HL7 Minimal Lower Layer Protocol, release 1.
+HL7 v2.5.1 chapter 2: 2.5.4 (delimiters), 2.7 (escape sequences), 2.14.9.18 (MSH-18, table 0211).
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
-MAX_FILE_BYTES = 128 * 1024 * 1024  # a year of reports in one batch; beyond, split it
+from inference.hl7_batch import Raw
+
 MAX_SEGMENTS = 20_000  # in one message: no report has so many lines
 MAX_FIELDS = 300  # in one segment; the longest of the standard has about 50
 MAX_REPETITIONS = 5_000  # in one field: a report may repeat OBX-5 once a line
-SEARCHED = 4096  # bytes in which the first header must come
 
-_HEAD = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]*(?P<name>MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9 ]|\Z)")
-# Names whose segments may stand alone on a line, and that show a message which lost its header.
+# Names whose segments may stand alone on a line.
 _KNOWN = "MSH|MSA|EVN|PID|PD1|PV1|PV2|NK1|ORC|OBR|OBX|NTE|ZDS|AL1|DG1|IN1|MRG|IPC|TQ1|FHS|BHS|BTS|FTS|DSC"
-_SEGMENT_LIKE = re.compile(rb"\s*(?i:" + _KNOWN.encode() + rb")[|^~&#!$%*@+;]")
-_FRAME_START = re.compile(rb"\x0b(?=\s*(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS))")
+_KNOWN_NAMES = frozenset(_KNOWN.split("|"))
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_END_BYTES = re.compile(rb"[\r\n]")
 # C0 and C1 controls but tab and line ends, and the marks that reverse the direction of writing.
@@ -36,7 +30,6 @@ _MARKUP = re.compile(
     r"</?[A-Za-z][A-Za-z0-9]*(?:[ \t/][^<>]{0,200})?>|<(?:script|iframe|object|embed|svg|img)\b|<[!?]|javascript:",
     re.IGNORECASE,
 )
-_BOM = b"\xef\xbb\xbf"
 
 # MSH-18 (table 0211, and what is met in its place) by Python codec.
 _CODECS = {
@@ -60,18 +53,6 @@ _CODECS = {
 }
 # "UNICODE UTF-16" speaks of the file, which is UTF-8 by the time its header is read.
 _CODECS.update(dict.fromkeys(("UNICODEUTF16", "UTF16", "UNICODEUTF32", "UTF32"), "utf-8"))
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """One message's bytes, from its MSH on.
-
-    `cut` when its frame has no end; `closed` when its last segment ends with its terminator or frame.
-    """
-
-    data: bytes
-    cut: bool = False
-    closed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,124 +108,6 @@ class Message:
         return value.split(self.separators.repetition)
 
 
-def messages(data: bytes) -> Iterator[Raw | str]:
-    """Split a file into messages; what is no message comes as its reason code, in its place.
-
-    A file may hold one message, several after each other, batches (FHS/BHS ... BTS/FTS), each bare
-    or in MLLP frames. A batch that lacks its trailer (TRUNCATED), or whose trailer announces another
-    number (BATCH_COUNT), says so after its messages, which are good all the same: what came is
-    kept, what did not come is known to be missing.
-    """
-    if len(data) > MAX_FILE_BYTES:
-        yield "FILE_TOO_LARGE"
-        return
-    data = _utf8(data)
-    found = False
-    for frame in _frames(data):
-        for item in _unbatched(frame):
-            if not found and not isinstance(item, Raw) and item == "PARSE_ERROR" and not _has_head(data):
-                yield "BAD_MSH" if _SEGMENT_LIKE.match(data) else "NOT_HL7"
-                return
-            found = True
-            yield item
-    if not found:
-        yield "NOT_HL7"
-
-
-def _has_head(data: bytes) -> bool:
-    start = _FRAME_START.search(data, 0, SEARCHED)
-    return start is not None or _HEAD.search(data, 0, SEARCHED) is not None
-
-
-def _utf8(data: bytes) -> bytes:
-    """Return the file without byte order mark, UTF-16 as UTF-8."""
-    for mark, codec in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
-        if data.startswith(mark):
-            return data[2:].decode(codec, "replace").encode("utf-8")
-    for start, codec in ((b"M\0S\0H\0", "utf-16-le"), (b"\0M\0S\0H", "utf-16-be")):
-        if data.startswith(start):
-            return data.decode(codec, "replace").encode("utf-8")
-    return data.removeprefix(_BOM)
-
-
-def _frames(data: bytes) -> Iterator[Raw]:
-    """Yield what each MLLP frame holds; a file without frames as it is."""
-    starts = [match.start() for match in _FRAME_START.finditer(data)]
-    for start, end in pairwise([*starts, len(data)]):
-        payload, block, rest = data[start + 1 : end].partition(b"\x1c")
-        if start == starts[0] and data[:start].strip():
-            yield Raw(data[:start])
-        yield Raw(payload.removeprefix(_BOM), cut=not block)
-        if rest.strip():
-            yield Raw(rest.strip())
-    if not starts:
-        bare = data.rstrip()
-        # A frame that lost its start byte only: its message is whole.
-        framed = bare.endswith(b"\x1c")
-        yield Raw(bare[:-1], closed=True) if framed else Raw(data, closed=data[-1:] in (b"\r", b"\n"))
-
-
-def _unbatched(frame: Raw) -> Iterator[Raw | str]:
-    data, cut = frame.data, frame.cut
-    heads = list(_HEAD.finditer(data))
-    if data[: heads[0].start() if heads else len(data)].strip():
-        yield "PARSE_ERROR"
-    batch = _Batch()
-    for index, head in enumerate(heads):
-        last = index == len(heads) - 1
-        part = data[head.start("name") : len(data) if last else heads[index + 1].start()]
-        if head["name"] == b"MSH":
-            batch.messages += 1
-            batch.held += 1
-            yield Raw(part, cut and last, frame.closed or not last)
-        else:
-            line, rest = [*_LINE_END_BYTES.split(part, maxsplit=1), b""][:2]
-            yield from batch.take(head["name"], line)
-            if rest.strip():
-                yield "PARSE_ERROR"
-    if batch.open_batch or batch.open_file or (cut and heads and heads[-1]["name"] != b"MSH"):
-        yield "TRUNCATED"
-    elif heads and not batch.held and not batch.wrong:
-        yield "EMPTY_BATCH"
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the headers and trailers of a file have said so far."""
-
-    open_file: bool = False
-    open_batch: bool = False
-    messages: int = 0  # since the last BHS or BTS
-    held: int = 0  # since the last FHS or FTS
-    batches: int = 0
-    wrong: bool = False
-
-    def take(self, name: bytes, line: bytes) -> Iterator[str]:
-        """Note a header or trailer; yield a reason code when it contradicts what came before."""
-        if name in (b"FHS", b"BHS"):
-            if self.open_batch or (name == b"FHS" and self.open_file):
-                yield "TRUNCATED"
-            self.open_batch = name == b"BHS"
-            self.messages = 0
-            if name == b"FHS":
-                self.open_file, self.held, self.batches = True, 0, 0
-            return
-        if name == b"BTS":
-            self.batches += 1
-            expected = {self.messages}
-            self.open_batch, self.messages = False, 0
-        else:
-            if self.open_batch:
-                yield "TRUNCATED"
-            # Without BHS some senders count messages in FTS-1, others the file's one batch.
-            expected = {self.batches} if self.batches else {self.held, 1 if self.held else 0}
-            self.open_file = self.open_batch = False
-        count = line[4:].split(line[3:4], 1)[0].strip() if len(line) > 4 else b""
-        if count and count != b'""' and not (count.isdigit() and len(count) < 10 and int(count) in expected):
-            self.wrong = True
-            yield "BATCH_COUNT"
-
-
 def parse(raw: Raw, max_bytes: int) -> Message | str:
     """Split a message into segments and fields; return a reason code when it cannot be."""
     if raw.cut:
@@ -257,6 +120,8 @@ def parse(raw: Raw, max_bytes: int) -> Message | str:
     text, codec, flags = _decode(raw.data, marks)
     text, plain = clean(text)
     flags += [] if plain else ["SUSPICIOUS_TEXT"]
+    if raw.data.count(b"\r") + raw.data.count(b"\n") > 10 * MAX_SEGMENTS:  # before a list is made of them
+        return "MESSAGE_TOO_LARGE"
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     if len(lines) > MAX_SEGMENTS:
         return "MESSAGE_TOO_LARGE"
@@ -323,15 +188,23 @@ def _joined(lines: list[str], marks: Separators) -> list[str] | None:
     parts: list[list[str]] = []
     for line in lines:
         match = name.match(line)
-        if match and (match[1] or match[2]).isupper():
+        if match and (match[1] or match[2]).isupper() and not (parts and _goes_on(parts[-1], match, marks)):
             parts.append([line.lstrip()])
-        elif match:
+        elif match and not (match[1] or match[2]).isupper():
             return None
         elif parts and parts[-1][0][:3] in ("OBX", "NTE"):
             parts[-1].append(line)
         else:
             return None
     return ["\n".join(part) for part in parts]
+
+
+def _goes_on(segment: list[str], match: re.Match[str], marks: Separators) -> bool:
+    """Whether a line such as ``RAS||||||F`` ends the text of an OBX that stops in its OBX-5."""
+    name = match[1] or match[2]
+    if name.startswith("Z") or name in _KNOWN_NAMES or not segment[0].startswith("OBX"):
+        return False
+    return sum(line.count(marks.field) for line in segment) == 5
 
 
 _ESCAPES: dict[str, re.Pattern[str]] = {}

@@ -81,7 +81,7 @@ def _plain(value: str, kind: str, message: Message) -> list[tuple[str, bool]]:
 
 def _meaning(value: str, message: Message) -> str:
     """Return the words of a coded value: its text, else its original text, else its code."""
-    parts = value.split(message.separators.component)
+    parts = value.split(message.separators.component, 9)
     return next((part for part in (*parts[1:2], *parts[8:9], *parts[:1]) if part.strip()), "")
 
 
