@@ -57,7 +57,8 @@ class Pose:
     squeeze: float = 1.0
 
 
-def tube(name: str, *stations: tuple[float, float, float], cortex: tuple[float, float, float] = (0.8, 2.2, 0.8), cap: float = 0.45,
+def tube(name: str, *stations: tuple[float, float, float], cortex: tuple[float, float, float] = (0.8, 2.2, 0.8),
+    cap: float = 0.45,
          density: float = 1.0, spongy: float = 1.0) -> Bone:  # fmt: skip
     """Return a long bone through stations of x, y and half width in mm; `cap` is how far its ends bulge."""
     points = np.array(stations, float)
@@ -93,11 +94,12 @@ def blob(name: str, x: float, y: float, rx: float, ry: float, *, angle: float = 
 
 
 def shape(name: str, *points: tuple[float, float], cortex: tuple[float, float, float] = (0.9, 1.2, 0.9),
-          axis: tuple[tuple[float, float], tuple[float, float]] | None = None, density: float = 1.0, spongy: float = 1.0) -> Bone:  # fmt: skip
+          axis: tuple[tuple[float, float], tuple[float, float]] | None = None, density: float = 1.0,
+              spongy: float = 1.0) -> Bone:  # fmt: skip
     """Return a bone with a free outline, smoothed through its points; the axis is its height by default."""
     outline = smooth(points)
     middle = outline[:, 0].mean()
-    line = np.array(axis if axis else [(middle, outline[:, 1].min()), (middle, outline[:, 1].max())], float)
+    line = np.array(axis or [(middle, outline[:, 1].min()), (middle, outline[:, 1].max())], float)
     return Bone(name, outline, line, cortex, density, spongy)
 
 

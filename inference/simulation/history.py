@@ -15,7 +15,7 @@ from random import Random
 from statistics import NormalDist
 
 from inference.simulation import broken, broken_messages
-from inference.simulation.night import night_of
+from inference.simulation.night import night_of, owed
 from inference.simulation.plan import DEFAULT_SEED, plan
 from inference.simulation.site import SiteModel, Spell
 from inference.simulation.study import ReportState, SimulatedStudy, age_band
@@ -341,7 +341,7 @@ def _offers(
             )
 
     files = [(case.outcome, case.reason) for case in broken.CASES.values() if case.outcome != "accepted_not_inferred"]
-    messages = [(outcome, case.reason) for case in broken_messages.MESSAGE_CASES.values() for outcome in case.outcomes]
+    messages = [(outcome, reason) for case in broken_messages.MESSAGE_CASES.values() for outcome, reason in case.owed]
     for study in planned:
         for _ in study.views:
             scope = ("accepted",) if study.in_scope else ("accepted_not_inferred", "NOT_ELIGIBLE_BODY_PART")
@@ -349,8 +349,9 @@ def _offers(
         if rng.random() < 0.025:
             offer("dicom", study.day, *rng.choice([*files, ("duplicate", "DUPLICATE"), ("duplicate", "DUPLICATE")]))
         for report in study.reports:
-            flagged = ("accepted_flagged", "WITHDRAWN") if report.status == "withdrawn" else ("accepted",)
-            offer("message", min(night_of(site, study, report), max(nights)), *flagged)
+            outcome, reason = owed(study, report)
+            night = min(night_of(site, study, report), max(nights))
+            offer("message", night, outcome, *([reason] if reason else []))
         if rng.random() < 0.02:
             offer("message", study.day, *rng.choice([*messages, ("unmatched", "UNMATCHED")]))
     return offers

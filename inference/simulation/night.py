@@ -238,11 +238,20 @@ def _write_messages(sent: Sequence[Sent], site: SiteModel, night: date, folder: 
         path.write_bytes(data)
         file = path.relative_to(folder).as_posix()
         for position, (study, report) in enumerate(group):
-            outcome, reason = ("accepted_flagged", "WITHDRAWN") if report.status == "withdrawn" else ("accepted", None)
+            outcome, reason = owed(study, report)
             offers.append(
                 OfferTruth(file, "message", position, "report", outcome, reason, study.study_uid, report.control_id)
             )
     return offers
+
+
+def owed(study: SimulatedStudy, report: ReportState) -> tuple[str, str | None]:
+    """Return outcome and reason of a sound message: flagged when its times disagree, or withdrawn."""
+    if report.at < study.exam_completed:
+        return "accepted_flagged", "CLOCK_SKEW"
+    if report.at - study.exam_completed > timedelta(days=30):
+        return "accepted_flagged", "LATE_REPORT"
+    return ("accepted_flagged", "WITHDRAWN") if report.status == "withdrawn" else ("accepted", None)
 
 
 def _groups(sent: Sequence[Sent], site: SiteModel) -> list[list[Sent]]:
@@ -288,7 +297,7 @@ def _write_broken_messages(
         found = re.search(rb"\|(CANARICTL\d{9})\|", data)
         control = found[1].decode() if found else None
         offers += [
-            OfferTruth(file, "message", position, name, outcome, case.reason, None, control)
-            for position, outcome in enumerate(case.outcomes)
+            OfferTruth(file, "message", position, name, outcome, reason, None, control)
+            for position, (outcome, reason) in enumerate(case.owed)
         ]
     return offers

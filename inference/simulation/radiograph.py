@@ -24,9 +24,12 @@ Grey = NDArray[np.float32]
 # Drawn at this length of the longer side, then enlarged: detectors blur too.
 DRAWN = 640
 _FRONTAL: dict[str, Callable[[], Pose]] = {
-    "hand": arm.hand, "finger": arm.finger, "wrist": arm.wrist, "forearm": arm.forearm, "elbow": arm.elbow, "upper_arm": arm.upper_arm,
-    "shoulder": arm.shoulder, "clavicle": arm.clavicle, "pelvis": leg.pelvis, "hip": leg.hip, "thigh": leg.thigh, "knee": leg.knee,
-    "lower_leg": leg.lower_leg, "ankle": leg.ankle, "foot": leg.foot, "toe": leg.toe, "chest": trunk.chest, "spine": trunk.spine,
+    "hand": arm.hand, "finger": arm.finger, "wrist": arm.wrist, "forearm": arm.forearm, "elbow": arm.elbow,
+        "upper_arm": arm.upper_arm,
+    "shoulder": arm.shoulder, "clavicle": arm.clavicle, "pelvis": leg.pelvis, "hip": leg.hip, "thigh": leg.thigh,
+        "knee": leg.knee,
+    "lower_leg": leg.lower_leg, "ankle": leg.ankle, "foot": leg.foot, "toe": leg.toe, "chest": trunk.chest,
+        "spine": trunk.spine,
 }  # fmt: skip
 _LATERAL: dict[str, Callable[[], Pose]] = {
     "wrist": arm.wrist_lateral, "elbow": arm.elbow_lateral, "knee": leg.knee_lateral, "ankle": leg.ankle_lateral,
@@ -114,7 +117,8 @@ def _pose(region: str, view: str) -> Pose:
     )
     for shelf in (*shelves, _FRONTAL):
         if region in shelf:
-            return shelf[region]()
+            pose: Pose = shelf[region]()
+            return pose
     return arm.hand()
 
 
@@ -198,7 +202,8 @@ def _bone(
 
 
 def _break(
-    rng: np.random.Generator, amount: Grey, inside: NDArray[np.bool_], grid: tuple[Grey, Grey], axis: tuple[Points, Points],
+    rng: np.random.Generator, amount: Grey, inside: NDArray[np.bool_], grid: tuple[Grey, Grey], axis: tuple[Points,
+        Points],
     broken: Break, scale: float,
 ) -> tuple[Grey, tuple[float, float, float, float] | None]:  # fmt: skip
     """Break a bone: a dark uneven line across it, and the part beyond stepped off a little."""
@@ -226,7 +231,12 @@ def _break(
         return result.astype(np.float32), None
     x0, y0 = float(grid[0][0, 0]), float(grid[1][0, 0])
     edge = 2.5 * scale
-    box = (x0 + columns.min() - edge, y0 + rows.min() - edge, x0 + columns.max() + edge, y0 + rows.max() + edge)
+    box = (
+        x0 + int(columns.min()) - edge,
+        y0 + int(rows.min()) - edge,
+        x0 + int(columns.max()) + edge,
+        y0 + int(rows.max()) + edge,
+    )
     return result.astype(np.float32), box
 
 
