@@ -19,7 +19,7 @@ _MODALITY_LUT, _VOI_LUT = 0x00283000, 0x00283010
 _DESCRIPTOR, _DATA = 0x00283002, 0x00283006
 _CENTER, _WIDTH, _FUNCTION = 0x00281050, 0x00281051, 0x00281056
 _INTERCEPT, _SLOPE = 0x00281052, 0x00281053
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LARGEST = 1e12  # beyond it no image value is meant, and single precision is lost
 
 
@@ -43,7 +43,7 @@ class Window:
 
 def number(text: str) -> float | None:
     """Read one decimal string (DS); None when it is no finite number."""
-    if len(text) > 64 or not _NUMBER.fullmatch(text.strip()):
+    if len(text) > 64 or not _NUMBER.fullmatch(text):
         return None
     value = float(text)
     return value if math.isfinite(value) else None

@@ -187,7 +187,7 @@ def test_no_damage_raises_or_tells_a_name(tmp_path, capfd):
     outcomes = Counter()
     for data in _mutants(2000, seed=20261123):
         path.write_bytes(data)
-        found = dicom.gate(path, GATE, dicom_cases.NOW)
+        found = dicom.examine(path, GATE, dicom_cases.NOW)
         outcome, reasons = dicom.outcome(found) if isinstance(found, Instance) else (found.outcome, found.reasons)
         outcomes[outcome] += 1
         assert outcome in OUTCOMES
