@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -138,7 +139,7 @@ def share_axis(
     words: Language, top: float, steps: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
 ) -> dict[str, Any]:
     """Return ticks of an axis of shares from 0 to `top`, at most five, written in the language."""
-    step = next((step for step in steps if top / step <= 5), 0.25)
+    step = next((step for step in steps if top / step <= 5), steps[-1])
     ticks = [step * index for index in range(int(top / step + 1e-9) + 1)]
     return {
         "tickmode": "array",
@@ -184,7 +185,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
     placed = list(positions)
     for _ in range(60):
         moved = False
-        for lower, upper in zip(order, order[1:], strict=False):
+        for lower, upper in pairwise(order):
             lack = gap - (placed[upper] - placed[lower])
             if lack > 1e-9:
                 placed[lower] -= lack / 2

@@ -24,7 +24,7 @@ from reports.canvas import (
     plain,
     share_axis,
 )
-from reports.curves import age_bands, measures, regions, scores, time_to_report
+from reports.curves import age_bands, measures, no_report, regions, scores, time_to_report
 from reports.terms import term
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ def volume_by_hour(figures: MonthFigures, words: Language, accent: str) -> Chart
                 color = "#ffffff" if number > 0.55 * highest else INK
                 figure.label(hour, weekday, words.number(number), color=color, size=8.5, anchor="center")
     start, end = (_clock(text) for text in (figures.site.opening_start, figures.site.opening_end))
+    # Whole cells: a frame through the middle of one would hide its number.
+    start, end = int(start), -int(-end // 1)
     for first, last in _runs(figures.site.opening_weekdays):
         figure.shape(
             type="rect", x0=start - 0.5, x1=end - 0.5, y0=first - 1.5, y1=last - 0.5, line={"color": INK, "width": 1.4}
@@ -198,7 +200,7 @@ def turnaround_by_hour(figures: MonthFigures, words: Language, accent: str) -> C
     name, refs = "report_turnaround_by_hour", ("report_turnaround_by_hour",)
     values = [value for value in figures.values[name] if value.value is not None]
     if sum(value.denominator or 0 for value in values) < FEWEST:
-        return Chart(name, None, "", refs, _none(figures, words, name), HALF)
+        return Chart(name, None, "", refs, no_report(figures, words), HALF)
     hours = [int(value.stratum["hour"]) for value in values]
     medians = [value.value or 0.0 for value in values]
     figure = blank(words, HALF, 168, 46, 6, 20, 22)
@@ -275,8 +277,11 @@ def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Ch
     index, last = known[-1]
     figure.label(index, last.value or 0, f"<b>{plain(words.value(last))}</b>", color=INK, size=11, shift=(9, 0))
     highest = max([*(value.value or 0 for _, value in known), *control.high])
+    lowest = min([*(value.value or 0 for _, value in known), *control.low])
+    base = 0.5 if last.unit == "share" and lowest > 0.55 else 0
     axis = {"share": share_axis, "hours": hour_axis}.get(last.unit, count_axis)
-    figure.axis("yaxis", range=[0, 1.08 * highest or 1], ticklabelstandoff=6, **axis(words, highest or 1))
+    top = base + 1.08 * (highest - base) or 1
+    figure.axis("yaxis", range=[base, top], ticklabelstandoff=6, **axis(words, highest or 1))
     alt = words.text(
         "%(title)s over %(n)s months, last %(last)s; %(signals)s",
         title=words.typeset(_title(figures, refs[0], words)),

@@ -139,7 +139,7 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
     frame = figures.frames["score_distribution"]
     if frame["n"].sum() < FEWEST:
         return Chart("scores", None, "", refs, too_few(figures, words), HALF)
-    figure = blank(words, HALF, 190, 40, 8, 18, 32)
+    figure = blank(words, HALF, 190, 40, 14, 18, 32)
     figure.add(
         "bar",
         x=(frame["low"] + 0.025).tolist(),
@@ -187,7 +187,7 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
     whole = figures.frames["time_to_report"]
     within = {value.stratum["hours"]: value for value in figures.values["reported_within"]}
     if not len(whole) or not curves or not whole["share"].max() > 0:
-        return Chart("time_to_report", None, "", refs, _no_report(figures, words))
+        return Chart("time_to_report", None, "", refs, no_report(figures, words))
     figure = blank(words, WIDE, 204, 46, 138, 12, 34)
     last = max(float(part["hours"].max()) for part in curves.values())
     top = next((hours for hours in (24.0, 48.0, 72.0, 120.0, 168.0) if last <= hours), 168.0)
@@ -222,7 +222,8 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
         0, 0, words.text("time since the examination"), xref="paper", yref="paper", vertical="top", shift=(0, -18)
     )
     alt = words.text(
-        "Share of studies with a final report by time since the examination: %(day)s within 24 h, %(target)s within the target.",
+        "Share of studies with a final report by time since the examination: %(day)s within 24 h, %(target)s within"
+        " the target.",
         day=words.value(within.get(24)),
         target=words.value(within.get("target")),
     )
@@ -263,7 +264,7 @@ def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
     rows = [(name, both) for name, both in rows if any(value.value is not None for value in both.values())]
     whole = figures.one("agreement", reading="positive_or_doubtful")
     if not rows or whole is None or (whole.denominator or 0) < FEWEST:
-        return Chart("measures", None, "", refs, _no_report(figures, words))
+        return Chart("measures", None, "", refs, no_report(figures, words))
     figure = blank(words, WIDE, 40 + 30 * len(rows), 272, 92, 6, 22)
     for reading, shift, color, symbol in (
         ("positive_or_doubtful", 0.15, accent, "circle"),
@@ -294,8 +295,14 @@ def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
         )
         for index, value in drawn:
             text, strong = words.value(value), shift > 0
-            figure.label(1, shift - index, f"<b>{text}</b>" if strong else text, xref="paper", shift=(12 if strong else 54, 0),
-                  color=INK if strong else FAINT)  # fmt: skip
+            figure.label(
+                1,
+                shift - index,
+                f"<b>{text}</b>" if strong else text,
+                xref="paper",
+                shift=(12 if strong else 54, 0),
+                color=INK if strong else FAINT,
+            )
     titles = [words.typeset(figures.definitions[name].title.of(words.code)) for name, _ in rows]
     figure.axis(
         "yaxis",
@@ -305,7 +312,9 @@ def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
         tickfont={"size": 10, "color": INK},
         ticklabelstandoff=10,
     )
-    figure.axis("xaxis", range=[0, 1], **share_axis(words, 1, (0.25,)))
+    lows = [value.low for _, both in rows for value in both.values() if value.low is not None]
+    start = max(0.0, int(min(lows, default=0.0) * 4) / 4)
+    figure.axis("xaxis", range=[start, 1], **share_axis(words, 1, (0.25,) if start < 0.5 else (0.1,)))
     alt = words.text(
         "Agreement of the AI with the report: %(value)s (95 %% interval %(interval)s) of %(n)s comparable studies.",
         value=words.value(whole),
@@ -323,7 +332,8 @@ def too_few(figures: MonthFigures, words: Language) -> str:
     return words.text("Too few studies this month for a chart; the numbers are in the attached file.")
 
 
-def _no_report(figures: MonthFigures, words: Language) -> str:
+def no_report(figures: MonthFigures, words: Language) -> str:
+    """Return why times and agreement are not drawn."""
     volume = figures.one("volume")
     without = figures.one("studies_without_report")
     if volume is not None and volume.value and without is not None and without.value == volume.value:

@@ -21,7 +21,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from reports.errors import ReportError
 from reports.pages import FONTS
@@ -141,13 +141,13 @@ def tidy(svg: str) -> str:
 
     Half of what plotly.js writes goes, and half of the time that WeasyPrint takes to draw it.
     """
-    ElementTree.register_namespace("", _SVG)
-    root = ElementTree.fromstring(svg)  # noqa: S314 - made by our own page
+    ET.register_namespace("", _SVG)
+    root = ET.fromstring(svg)  # noqa: S314 - made by our own page
     _prune(root)
-    return ElementTree.tostring(root, encoding="unicode")
+    return ET.tostring(root, encoding="unicode")
 
 
-def _prune(element: ElementTree.Element) -> None:
+def _prune(element: ET.Element) -> None:
     for attribute in ("class", "data-notex", "data-unformatted", "data-math", "pointer-events"):
         element.attrib.pop(attribute, None)
     for child in list(element):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, get_day_names
+from babel.dates import format_date, get_day_names
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -33,17 +33,18 @@ DASH = "–"
 MISSING = "—"
 WITHHELD = "*"  # a small number of studies; the footnote says so
 _BEFORE = re.compile(r"[ \u00a0](?=[;:!?»%])")
+_ENGLISH_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _AFTER = re.compile(r"«[ \u00a0]")
 
 
 def typeset(text: str, code: str) -> str:
     """Return `text` with the apostrophes and the no-break spaces of the language.
 
-    French puts a narrow no-break space before ; : ! ? % and inside « ».
+    French puts a narrow no-break space before ; : ! ? % and inside « »; English no space before %.
     """
     text = text.replace("'", "’")
     if code != "fr":
-        return text
+        return _ENGLISH_PERCENT.sub("", text)
     return _AFTER.sub("«" + NARROW, _BEFORE.sub(NARROW, text))
 
 
@@ -156,7 +157,7 @@ class Language:
             return f"{local:%H:%M}"
         if form == "day_time":
             return f"{self.day(local.date(), 'short')} {local:%H:%M}"
-        return format_datetime(local, "d MMMM y, HH:mm zzz", locale=self.locale)
+        return f"{self.day(local.date(), 'long')}, {local:%H:%M} ({time_zone})"
 
 
 def share_digits(value: Value) -> int:
@@ -183,14 +184,13 @@ def _catalogue(code: str) -> gettext.NullTranslations:
         return _Typeset()
     for message in catalogue:
         if message.id:
-            forms = message.string if isinstance(message.string, tuple) else (message.string,)
+            forms = message.string if isinstance(message.string, tuple | list) else (message.string or "",)
             typed = tuple(typeset(form, code) for form in forms)
-            message.string = typed if isinstance(message.string, tuple) else typed[0]
+            message.string = typed if message.pluralizable else typed[0]
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    translations = gettext.GNUTranslations(compiled)
-    return translations
+    return gettext.GNUTranslations(compiled)
 
 
 class _Typeset(gettext.NullTranslations):

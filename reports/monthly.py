@@ -243,12 +243,12 @@ def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha2
         tiles=tiles.tiles(figures, words, ink),
         sentences=text.sentences(figures, words),
         tables=tables,
-        verdict=text.verdict,
         holidays=drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
         volume=figures.one("volume"),
         last_day=figures.end - timedelta(days=1),
         simulated=(share.value or 0.0) if (share := figures.one("simulated_share")) else 0.0,
         simulated_before=composition.simulated_before,
+        comparable=tables.two_by_two(figures, words) is not None,
         complete=_complete(figures),
         figures_sha256=figures_sha256,
     )

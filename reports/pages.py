@@ -30,6 +30,7 @@ def environment(words: Language) -> Environment:
     )
     made.install_gettext_translations(words.catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals["words"] = words
+    made.globals["colon"] = words.typeset(" :") if words.code == "fr" else ":"
     made.globals["term"] = lambda kind, code: term(words, kind, code)
     return made
 

@@ -99,7 +99,7 @@ def _quiet() -> Iterator[list[logging.LogRecord]]:
     """Collect what WeasyPrint logs: its messages quote the page, and with it whatever a field held."""
     records: list[logging.LogRecord] = []
     collector = logging.Handler(logging.WARNING)
-    collector.emit = records.append  # type: ignore[method-assign]
+    collector.emit = records.append  # type: ignore[assignment]
     logger = logging.getLogger("weasyprint")
     kept, spread = logger.handlers, logger.propagate
     logger.handlers, logger.propagate = [collector], False

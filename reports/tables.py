@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from reports.language import MISSING, WITHHELD
@@ -202,12 +203,11 @@ def ledgers(figures: MonthFigures, words: Language) -> list[Ledger]:
         if not values:
             continue
         total = next(iter(values.values())).denominator or 0
+        parts = {code: (values[code].value or 0) / total for code in TERMS["outcome"] if code in values}
         rows = [
-            Row(_capital(term(words, "outcome", code)), (words.value(values[code]), words.share((values[code].value or 0) / total)),
-                (values[code].value or 0) / total)
-            for code in TERMS["outcome"]
-            if code in values
-        ]  # fmt: skip
+            Row(_capital(term(words, "outcome", code)), (words.value(values[code]), words.share(part)), part)
+            for code, part in parts.items()
+        ]
         found.append(Ledger(_capital(term(words, "kind", kind)), words.number(total), rows))
     return found
 
@@ -263,9 +263,8 @@ def models(figures: MonthFigures, words: Language) -> list[Row]:
     for value in figures.values["models"]:
         part = value.stratum
         name = f"{part['model']} {part['version']}"
-        rows.append(
-            Row(name, (str(part["sha256"])[:16], str(part["first_day"]), str(part["last_day"]), words.value(value)))
-        )
+        first, last = (words.day(date.fromisoformat(str(part[key])), "long") for key in ("first_day", "last_day"))
+        rows.append(Row(name, (str(part["sha256"])[:16], first, last, words.value(value))))
     return rows
 
 

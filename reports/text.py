@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from reports.language import Language
 
 MOST = 5
+FEW = 20  # below which a count changes by a number, not by a percentage
 TILES = (
     "volume",
     "positive_rate",
@@ -59,7 +60,7 @@ def sentences(figures: MonthFigures, words: Language) -> list[Sentence]:
 def change(words: Language, now: Value | None, before: Value | None) -> str | None:
     """Return the change from `before` to `now` with its sign, or None where one is unknown.
 
-    Counts change by a percentage (not from zero), shares by points, durations by a duration.
+    Counts change by a percentage (small ones by a number), shares by points, durations by a duration.
     """
     if now is None or before is None or now.value is None or before.value is None:
         return None
@@ -72,8 +73,8 @@ def change(words: Language, now: Value | None, before: Value | None) -> str | No
         return sign + words.plural("%(size)s point", "%(size)s points", int(points), size=words.number(points, 1))
     if now.unit == "hours":
         return sign + words.hours(abs(difference))
-    if not before.value:
-        return None
+    if abs(before.value) < FEW:
+        return sign + words.number(abs(difference))
     part = abs(difference) / before.value
     return ("±" if round(100 * part) == 0 else sign) + words.share(part, 0)
 

@@ -43,9 +43,7 @@ def _tile(name: str, figures: MonthFigures, words: Language, accent: str) -> Til
     now, before, year = neighbours(figures, name)
     tone, said = verdict(figures, name, words)
     return Tile(
-        title=title(figures, name, words)
-        if name != "report_turnaround_median"
-        else words.text("Report turnaround, median"),
+        title=_name(name, figures, words),
         value=words.value(now),
         note=_note(name, figures, now, words),
         before=_compared(words, now, before),
@@ -61,6 +59,14 @@ def _tile(name: str, figures: MonthFigures, words: Language, accent: str) -> Til
         ),
         ref=name.removesuffix("_median").removesuffix("_target"),
     )
+
+
+def _name(name: str, figures: MonthFigures, words: Language) -> str:
+    if name == "report_turnaround_median":
+        return words.text("Report turnaround, median")
+    if name == "reported_within_target":
+        return words.text("Share reported within the target")
+    return title(figures, name, words)
 
 
 def _compared(words: Language, now: Value | None, before: Value | None) -> str:
@@ -127,7 +133,8 @@ def sparkline(figures: MonthFigures, name: str, accent: str) -> str | None:
             color = "#b42318" if index in odd else accent
             parts.append(f'<circle cx="{x(index)}" cy="{y(number)}" r="{3.4 if last else 2.4}" fill="{color}"/>')
     body = "".join(parts)
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">{body}</svg>'
+    size = f'width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{body}</svg>'
     return data_uri(svg.encode(), "image/svg+xml")
 
 
