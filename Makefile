@@ -32,7 +32,7 @@ $(BIN)/pip:
 $(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing Bilan into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python $(INSTALL_TORCH)
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,onnx]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[test,onnx]'
 	@touch $@
 
 install: system

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -42,7 +42,7 @@ class Read:
 
     offered: Offered
     digest: str
-    entries: list[Instance | tuple[ReportEvent, ...] | Rejection]
+    entries: Sequence[Instance | tuple[ReportEvent, ...] | Rejection]
 
 
 @dataclass
