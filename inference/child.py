@@ -31,7 +31,7 @@ from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from inference.records import Rejection
 from inference.settings import DecodeSettings
@@ -126,7 +126,7 @@ class Decoders:
             self._idle.put(child)
         self._threads = ThreadPoolExecutor(len(self._children), thread_name_prefix="bilan-decode")
 
-    def __enter__(self) -> Decoders:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -317,9 +317,10 @@ def _limit(settings: DecodeSettings) -> None:
     """Bound memory (beyond what the idle child has), and forbid core dumps and files."""
     import resource  # noqa: PLC0415
 
-    idle = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    size = idle + (settings.memory_mb << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    pages = Path("/proc/self/statm")
+    if pages.exists():
+        size = int(pages.read_text().split()[0]) * resource.getpagesize() + (settings.memory_mb << 20)
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the image
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -332,7 +333,7 @@ def _work(pixels: Any, path: Path, settings: DecodeSettings) -> tuple[dict[str, 
         result = pixels.decode(path, settings)
     except MemoryError:
         return {"outcome": "quarantined", "reasons": ["IMAGE_TOO_LARGE"]}, b""
-    except BaseException:  # a Rust panic is a BaseException; nothing of it may leave
+    except BaseException:  # noqa: BLE001 - a Rust panic is a BaseException; nothing of it may leave
         return {"outcome": "quarantined", "reasons": ["DECODE_CRASH"]}, b""
     if isinstance(result, Rejection):
         return {"outcome": result.outcome, "reasons": list(result.reasons)}, b""

@@ -187,7 +187,8 @@ def reduce(stored: Stored, max_side: int, level: Callable[[Stored], Grey]) -> tu
     from PIL import Image  # noqa: PLC0415
 
     rows, columns = stored.shape[:2]
-    factor = max(1, max(rows, columns) // max_side)
+    # At least a factor of two is left to the second step: partial blocks then shift nothing visibly.
+    factor = max(1, max(rows, columns) // (2 * max_side))
     height = max(factor, _BAND_PIXELS // max(1, columns) // factor * factor)
     bands = [_means(level(stored[top : top + height]), factor) for top in range(0, rows, height)]
     image = bands[0] if len(bands) == 1 else np.concatenate(bands)

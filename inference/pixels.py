@@ -202,7 +202,7 @@ def _coded(data: bytes, form: PixelFormat) -> Stored | str:
             pixels = imagecodecs.jpeg8_decode(data)
     except MemoryError:
         raise
-    except Exception:  # each codec has its own error class, and a message that may quote the stream
+    except Exception:  # noqa: BLE001 - each codec has its own error class, and a message that may quote the stream
         return "PIXEL_DECODE"
     expected = (form.rows, form.columns) if form.samples == 1 else (form.rows, form.columns, form.samples)
     if pixels.shape != expected:
