@@ -18,7 +18,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024  # a year of reports in one batch; beyond, spl
 MAX_HEADERS = 100_000  # MSH, FHS, BHS, BTS and FTS in one file
 SEARCHED = 4096  # bytes in which the first header must come
 
-_HEAD = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]*(?P<name>MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9 ]|\Z)")
+_HEAD = re.compile(rb"(?:\A|(?<=[\r\n\x1c]))[ \t]*(?:\xef\xbb\xbf)?(?P<name>MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9 ]|\Z)")
 # How a message begins that lost its header, or has one that is not written as it must be.
 _HEADLESS = re.compile(rb"\s*(?i:MSH|EVN|PID|PD1|PV1|ORC|OBR|OBX|NTE|ZDS|FHS|BHS|BTS|FTS)[|^~&#!$%*@+;]")
 _FRAME_START = re.compile(rb"\x0b(?=\s{0,8}(?:\xef\xbb\xbf)?(?:MSH|FHS|BHS|BTS|FTS))")

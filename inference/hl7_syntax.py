@@ -45,6 +45,8 @@ _CODECS = {
     "BIG5": "big5",
     "KSX1001": "euc_kr",
     "ISOIR6": "ascii",
+    "ISOIR87": "iso2022_jp",
+    "ISOIR159": "iso2022_jp_1",
     "ISOIR100": "iso8859-1",
     "CP1252": "cp1252",
     "WINDOWS1252": "cp1252",
@@ -161,8 +163,15 @@ def _decode(data: bytes, marks: Separators) -> tuple[str, str, list[str]]:
     """Decode by MSH-18; where the bytes do not follow it, as UTF-8 if they are, else Windows-1252."""
     fields = _LINE_END_BYTES.split(data, maxsplit=1)[0].split(marks.field.encode())
     declared = fields[17].decode("latin-1") if len(fields) > 17 else ""
-    declared = declared.split(marks.repetition, 1)[0].upper()
-    codec = _CODECS.get(re.sub(r"[^A-Z0-9]", "", declared))
+    codec, *others = (_CODECS.get(re.sub(r"[^A-Z0-9]", "", one)) for one in declared.upper().split(marks.repetition))
+    for shifted in (codec, *others):  # sets that are switched to within the text, all in seven bits
+        if (
+            shifted
+            and shifted.startswith("iso2022")
+            and b"\x1b" in data
+            and (text := _strict(data, shifted)) is not None
+        ):
+            return text, shifted, []
     if data.isascii():
         return data.decode("ascii"), codec if codec not in (None, "ascii") else "cp1252", [] if codec else ["CHARSET"]
     is_utf8 = _strict(data, "utf-8")

@@ -138,6 +138,12 @@ add("mllp_no_start", OK, None, frame(join(parts("MLLPNOSTART")))[1:])
 add("mllp_lf", OK, None, frame(join(parts("MLLPLF"), "\n")) + b"\n")
 add("mllp_batch", OK, None, frame(batch([join(parts("MLLPBATCH"))])))
 add("concatenated", OK, None, join(parts("CONCAT1")) + join(parts("CONCAT2")) + join(parts("CONCAT3")))
+add(
+    "concatenated_files",
+    OK,
+    None,
+    b"\xef\xbb\xbf" + b"\r\n\xef\xbb\xbf".join(join(parts(f"FILES{n}CAT")) for n in range(2)),
+)
 add("batch_of_three", OK, None, batch([join(parts(f"BATCH{n}")) for n in range(3)]))
 add("batch_without_counts", OK, None, batch([join(parts("BATCHNOCOUNT"))], "", ""))
 add("batch_without_file_header", OK, None, b"BHS|^~\\&|RIS\r" + join(parts("BHSONLY")) + b"BTS|1\r")
@@ -176,6 +182,7 @@ add("utf8_accents", OK, None, join(parts("UTF8", obx={5: "Fracture déplacée �
 add("utf8_first_of_two_sets", OK, None, join(parts("UTF8TWO", msh={18: "UNICODE UTF-8~8859/1"}, obx={5: "déplacée"})))
 add("utf16", OK, None, join(parts("UTF16", msh={18: "UNICODE UTF-16"}, obx={5: "déplacée"})).decode().encode("utf-16"))
 add("gb18030", OK, None, join(parts("GB18030", msh={18: "GB 18030-2000"}, pid={5: "王^小东"}), codec="gb18030"))
+add("iso2022", OK, None, join(parts("ISO2022", msh={18: "ASCII~ISO IR87"}, pid={5: "山田^太郎"}), codec="iso2022_jp"))
 changed("no_set_ascii", OK, None, msh={18: ""})
 custom = [part.replace("^", "*").replace("|", "#").replace("&", "@") for part in parts("X")[1:]]
 add("separators_custom", OK, None, join([msh({10: "CUSTOM", 9: "ORU*R01"}, "#*~\\@"), *custom]))

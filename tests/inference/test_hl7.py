@@ -6,7 +6,7 @@ import base64
 import sys
 import tracemalloc
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,9 @@ from inference.check_hl7 import check_hl7
 from inference.hl7_time import Clock, clock
 from inference.records import Rejection, ReportEvent
 from inference.settings import GateSettings
+from inference.simulation import hl7_writer, report_text
+from inference.simulation.plan import plan
+from inference.simulation.site import DEMO_SITES
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 PARIS = GateSettings(time_zone=ZoneInfo("Europe/Paris"))
@@ -325,6 +328,8 @@ def test_what_is_escaped_comes_back(text: str) -> None:
         ("KLINGON", "utf-8", "déplacée"),
         ("GB 18030-2000", "gb18030", "骨折，移位"),
         ("8859/2", "iso8859-2", "złamanie"),
+        ("ISO IR87", "iso2022_jp", "骨折なし"),
+        ("~ISO IR87", "iso2022_jp", "骨折なし"),
     ],
 )
 def test_character_sets(charset: str, codec: str, text: str) -> None:
@@ -432,6 +437,14 @@ def test_a_batch_with_a_wrong_count_keeps_its_messages() -> None:
     assert isinstance(first, tuple)
     assert isinstance(second, tuple)
     assert last == Rejection("quarantined", ("BATCH_COUNT",))
+
+
+def test_files_glued_together_lose_nothing() -> None:
+    one = "\r".join([head("C1"), PID, OBR, OBX, ""]).encode()
+    other = one.replace(b"|C1|", b"|C2|")
+    for glue in (b"", b"\n", b"\r\n\r\n", b"\xef\xbb\xbf", b"\x1c\r", b"\x1c", b"  "):
+        found = hl7.read(one + glue + other, PARIS, NOW)
+        assert [entry[0].control_id for entry in found if isinstance(entry, tuple)] == ["C1", "C2"], glue
 
 
 def test_a_cut_frame_keeps_the_messages_before_it() -> None:
@@ -561,3 +574,25 @@ def test_a_message_without_a_report_sent_again_is_a_duplicate(tmp_path) -> None:
 
 def test_a_refused_message_does_not_stand_in_the_way_of_the_good_one(tmp_path) -> None:
     assert judged(tmp_path, message(status="Q"), message()) == [("quarantined", ("BAD_STATUS",)), ACCEPTED]
+
+
+# --- Messages of the simulated sites ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("site", DEMO_SITES, ids=lambda site: site.site)
+def test_simulated_messages_say_what_the_simulator_meant(site) -> None:
+    """Some days around the autumn clock change: state, identifiers and times to the second."""
+    studies = plan(site, date(2025, 10, 24), date(2025, 10, 28))
+    reports = [(study, report) for study in studies for report in study.reports]
+    assert len(reports) > 50
+    for study, report in reports:
+        (found,) = hl7.read(hl7_writer.message(study, report, site), GateSettings(time_zone=site.zone), NOW)
+        assert isinstance(found, tuple), found
+        (one,) = found
+        assert (one.control_id, one.status) == (report.control_id, report.status)
+        assert (one.patient_id, one.accession_number) == (study.patient.patient_id, study.accession_number)
+        assert one.study_uid in (study.study_uid, None)
+        assert one.event_at == (report.at and report.at.replace(microsecond=0))
+        assert one.exam_at == study.exam_completed.replace(microsecond=0)
+        assert one.ordered_at == (study.ordered and study.ordered.replace(microsecond=0))
+        assert one.text.replace("\n", "") == "".join(report_text.lines(study, report, site.language)).strip()
