@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -50,36 +51,46 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
     """
     require_data(config, site, month)
     settings = config.site(site)
-    with connect.reader(config.published) as connection:
-        computed = kpi.month_figures(connection, site, month)
-        data_sha256 = freeze.data_sha256(connection, site, month)
     definition = _definition(config, settings)
-    issue = 1
-    if out is None:
-        now = (
-            config.now(site, computed.end - timedelta(days=1)) if config.machine.simulated_clock else datetime.now(UTC)
-        )
-        issue = freeze.issue(
-            config.warehouse,
-            site=site,
-            month=month,
-            data_cut=computed.data_cut,
+    with connect.reader(config.published) as connection:
+        data_sha256 = freeze.data_sha256(connection, site, month)
+        provenance = Provenance(
+            reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
+            accuracy=(*_model_accuracy(config, site), *_labeller_accuracy(settings.language)),
+            versions=installed_versions(),
             data_sha256=data_sha256,
-            figures_sha256=_sha256(kpi.to_json(computed)),
-            definition=_as_json(definition),
-            now=now,
-            wait_minutes=config.machine.writer_wait_minutes,
-        ).issue
-    provenance = Provenance(
-        reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
-        accuracy=(*_model_accuracy(config, site), *_labeller_accuracy(settings.language)),
-        versions=installed_versions(),
-        data_sha256=data_sha256,
-    )
-    folder = config.month_folder(site, month) if out is None else out
-    report = monthly.render(computed, definition, provenance, folder, issue=issue)
+        )
+        composition = monthly.compose(connection, site, month, definition, provenance)
+    (drawings,) = monthly.draw([composition])
+    folder, number = out, 1
+    if folder is None:
+        folder, number = config.month_folder(site, month), _issue(config, composition, data_sha256)
+    report = monthly.publish(composition, drawings, folder, number)
     made = [str(path) for path in (report.pdf, report.json, report.csv)]
-    return {"site": site, "month": month, "status": "complete", "issue": issue, "pages": report.pages, "made": made}
+    return {
+        "site": site,
+        "month": month,
+        "status": "complete",
+        "issue": number,
+        "data_cut": report.data_cut.isoformat(),
+        "pages": report.pages,
+        "made": made,
+    }
+
+
+def _issue(config: Config, composition: monthly.Composition, data_sha256: str) -> int:
+    figures = composition.figures
+    return freeze.issue(
+        config.warehouse,
+        site=figures.site.site,
+        month=figures.month,
+        data_cut=figures.data_cut,
+        data_sha256=data_sha256,
+        figures_sha256=_sha256(kpi.to_json(figures)),
+        definition=_as_json(composition.definition),
+        now=figures.data_cut if config.machine.simulated_clock else datetime.now(UTC),
+        wait_minutes=config.machine.writer_wait_minutes,
+    ).issue
 
 
 def _as_json(definition: ReportDefinition) -> str:
@@ -112,7 +123,13 @@ def _model_accuracy(config: Config, site: str) -> list[Accuracy]:
 
 
 def _labeller_accuracy(language: str) -> list[Accuracy]:
-    return []
+    """Return what `bilan eval reports` measured of the labeller, as `docs/labeller.md` says."""
+    found = json.loads((files("inference") / "labels" / "measured.json").read_text(encoding="utf-8"))
+    data = found["data"][language]
+    return [
+        Accuracy("labeller", item["measure"], item["value"], item["low"], item["high"], item["n"], data)
+        for item in found["measures"]
+    ]
 
 
 def _definition(config: Config, site: Site) -> ReportDefinition:
