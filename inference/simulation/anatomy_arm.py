@@ -202,7 +202,7 @@ def forearm(squeeze: float = 1.0) -> Pose:
         ),
     )
     breaks = (Break("radius", (0.35, 0.6), 25), Break("ulna", (0.3, 0.6), 25), Break("radius", (0.1, 0.16), 12))
-    return Pose(_forearm_bones(), meat, (-68, -168, 68, 158), breaks, squeeze)
+    return Pose(_forearm_bones(), meat, (-84, -168, 84, 158), breaks, squeeze)
 
 
 @cache

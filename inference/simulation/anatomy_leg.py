@@ -181,7 +181,7 @@ def lower_leg(squeeze: float = 1.0) -> Pose:
         ),
     )
     breaks = (Break("tibia", (0.45, 0.75), 30), Break("fibula", (0.5, 0.8), 30), Break("tibia", (0.82, 0.9), 25))
-    return Pose(bones, meat, (-74, -52, 78, 412), breaks, squeeze)
+    return Pose(bones, meat, (-98, -52, 102, 412), breaks, squeeze)
 
 
 @cache

@@ -22,7 +22,7 @@ from inference.simulation.bone import Bone, Break, Points, Pose
 
 Grey = NDArray[np.float32]
 # Drawn at this length of the longer side, then enlarged: detectors blur too.
-DRAWN = 640
+DRAWN = 560
 _FRONTAL: dict[str, Callable[[], Pose]] = {
     "hand": arm.hand, "finger": arm.finger, "wrist": arm.wrist, "forearm": arm.forearm, "elbow": arm.elbow,
         "upper_arm": arm.upper_arm,
@@ -166,7 +166,7 @@ def _bone(
 ) -> tuple[float, float, float, float] | None:
     """Add one bone to what is absorbed; return the box of its fracture, in drawn pixels, if it has one."""
     outline = frame.pixels(bone.outline)
-    margin = 14 if broken else 3
+    margin = 26 if broken else 3
     low = np.maximum(np.floor(outline.min(0)).astype(int) - margin, 0)
     high = np.minimum(np.ceil(outline.max(0)).astype(int) + margin, (frame.columns, frame.rows))
     if np.any(high - low < 3):
@@ -220,12 +220,16 @@ def _break(
         across / scale * 2.3 + rng.uniform(0, 6)
     )
     beyond = dx * normal[0] + dy * normal[1] + uneven * scale * 0.7
-    step = np.array([-normal[1], normal[0]]) * rng.normal(0, 1.1) + normal * rng.uniform(-0.2, 0.7)
-    moved = ndimage.shift(amount, (step * scale)[::-1], order=1)
+    displaced = rng.random() < 0.6
+    step = np.array([-normal[1], normal[0]]) * rng.normal(0, 2.4 if displaced else 0.9) + normal * rng.uniform(
+        -0.3, 1.2
+    )
+    bend = math.radians(rng.normal(0, 8) if displaced else rng.normal(0, 1.5))
+    moved = _moved(amount, at - (float(grid[0][0, 0]), float(grid[1][0, 0])), step * scale, bend)
     part = np.clip(beyond / scale + 0.5, 0, 1)
-    gap = rng.uniform(0.35, 0.75) * scale
+    gap = (rng.uniform(0.8, 1.5) if displaced else rng.uniform(0.45, 0.9)) * scale
     result = amount * (1 - part) + moved * part
-    result = result * (1 - rng.uniform(0.62, 0.88) * np.exp(-((beyond / gap) ** 2)))
+    result = result * (1 - rng.uniform(0.65, 0.92) * np.exp(-((beyond / gap) ** 2)))
     rows, columns = np.nonzero((np.abs(beyond) < 2.2 * scale) & inside)
     if rows.size == 0:
         return result.astype(np.float32), None
@@ -240,6 +244,16 @@ def _break(
     return result.astype(np.float32), box
 
 
+def _moved(amount: Grey, pivot: Points, step: Points, bend: float) -> Grey:
+    """Return a fragment turned about its break by `bend` (radians) and shifted by `step` (x, y in pixels)."""
+    # Rows come first here: y, x. The transform asks where each pixel comes from.
+    turn = np.array([[math.cos(bend), -math.sin(bend)], [math.sin(bend), math.cos(bend)]])
+    centre, shift = pivot[::-1], step[::-1]
+    return np.asarray(
+        ndimage.affine_transform(amount, turn, centre - turn @ (centre + shift), order=1), dtype=np.float32
+    )
+
+
 def _expose(rng: np.random.Generator, absorbed: Grey) -> Grey:
     """Turn what is absorbed into grey values, as a detector's tone curve does: bone bright, air dark."""
     veil = ndimage.uniform_filter(absorbed[::4, ::4], 19)
@@ -249,7 +263,7 @@ def _expose(rng: np.random.Generator, absorbed: Grey) -> Grey:
 
 
 def _enlarge(rng: np.random.Generator, image: Grey) -> Grey:
-    factor = rng.uniform(1.3, 1.75)
+    factor = rng.uniform(1.45, 1.9)
     return _resized(image, round(image.shape[0] * factor), round(image.shape[1] * factor))
 
 
@@ -257,17 +271,19 @@ def _finish(rng: np.random.Generator, image: Grey, letter: str, box: tuple[float
     rows, columns = image.shape
     noise = rng.uniform(0.006, 0.014)
     image = image + noise * (0.6 + image) * _patch(rng, "noise", rows, columns)
-    shutter = np.zeros_like(image)
     if rng.random() < 0.6:
         x0, x1 = (columns * rng.uniform(0.02, 0.07), columns * (1 - rng.uniform(0.02, 0.07)))
         y0, y1 = (rows * rng.uniform(0.015, 0.06), rows * (1 - rng.uniform(0.015, 0.06)))
         if box is not None:
             x0, y0, x1, y1 = min(x0, box[0]), min(y0, box[1]), max(x1, box[2]), max(y1, box[3])
+        # At a quarter of the size: its edges are blurred by the tube's focus anyway.
+        small = (-(-rows // 4), -(-columns // 4))
         lean = rng.normal(0, 0.012)
-        down, right = np.arange(rows, dtype=np.float32)[:, None], np.arange(columns, dtype=np.float32)[None, :]
+        down = np.arange(small[0], dtype=np.float32)[:, None] * 4
+        right = np.arange(small[1], dtype=np.float32)[None, :] * 4
         across, below = right - lean * down, down + lean * right
         inside = np.minimum(np.minimum(across - x0, x1 - across), np.minimum(below - y0, y1 - below))
-        shutter = np.clip(0.5 - inside / 3, 0, 1)
+        shutter = _resized(np.clip(0.5 - inside / 4, 0, 1).astype(np.float32), rows, columns)
         image = image * (1 - shutter) + shutter * (0.012 + 0.05 * image)
     _mark(rng, image, letter)
     return np.clip(image, 0, 1).astype(np.float32)
