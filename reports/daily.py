@@ -33,7 +33,7 @@ SHOWN_IMAGES = 3
 SHOWN_SIDE = 256  # px
 _STATE = re.compile(r'<meta name="bilan-state" content="([0-9a-f]{64})">')
 # What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,8 @@ def _cells(case: Case, facts: SiteFacts, words: Language, cut: datetime | None, 
 
 def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return "'" + cell if cell.lstrip(" ").startswith(_FORMULA) else cell
+    dangerous = cell.lstrip().startswith(_FORMULA) or cell.startswith(("\t", "\r", "\n"))
+    return "'" + cell if dangerous else cell
 
 
 def _capital(text: str) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image, ImageDraw
 
-from warehouse.connect import migrate, writer
+from reports.kpi import MonthFigures, month_figures
+from warehouse.connect import migrate, reader, writer
 from warehouse.load import load
 from warehouse.rows import LedgerRow, ModelRow, NightRow
 from warehouse.site import SiteFacts
@@ -339,3 +343,21 @@ def warehouse_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("reports") / "warehouse.duckdb"
     fill(path)
     yield path
+
+
+@pytest.fixture(scope="session")
+def simulated() -> ModuleType:
+    """This module: its sites, and the rows that it wrote."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def month(warehouse_file: Path) -> Callable[[str], MonthFigures]:
+    """The figures of a site, computed once."""
+
+    @cache
+    def of(site: str) -> MonthFigures:
+        with reader(warehouse_file) as connection:
+            return month_figures(connection, site, MONTH)
+
+    return of
