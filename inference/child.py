@@ -163,6 +163,11 @@ class Decoders:
             self._idle.put(child)
 
 
+def _command(settings: DecodeSettings) -> list[str]:
+    # -P: nothing of the folder that we happen to be in is imported.
+    return [sys.executable, "-P", "-m", "inference.child", json.dumps(asdict(settings))]
+
+
 class _LostError(Exception):
     """The child gave no whole answer; carries the reason code only."""
 
@@ -197,8 +202,8 @@ class _Child:
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module; -P: nothing of the folder we are in
-            [sys.executable, "-P", "-m", "inference.child", json.dumps(asdict(self._settings))],
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            _command(self._settings),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # decoders quote what they read
