@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import dagster as dg
-
-# Backfill policies and partition mappings are beta to Dagster; the version is pinned to 1.13.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from pipelines import config
 from pipelines.config import Config, Machine

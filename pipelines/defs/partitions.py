@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from datetime import date
 
 import dagster as dg
+
+# Backfill policies and partition mappings are beta to Dagster; the version is pinned to 1.13.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 FIRST_DAY = "2024-01-01"
 

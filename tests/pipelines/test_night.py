@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +20,11 @@ from pipelines import config, demo, night
 from pipelines.config import Config
 from warehouse import connect, pseudonym
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # TorchScript is one of the formats of other makers' bundles; torch announces its end.
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+]
 DAYS = [date(2026, 10, 24), date(2026, 10, 25)]  # the second has 25 hours in Paris
 SITE = replace(SAINT_AUBIN, studies_per_day=7.0)
 
@@ -180,7 +183,9 @@ def test_the_table_of_figures_does_not_depend_on_how_the_delivery_was_split(
 ) -> None:
     loaded, _ = ran
     other = make(tmp_path / "home")
-    for day, cases in zip(DAYS, simulated.spread(len(DAYS)), strict=True):
+    # Of two contents under one identifier the first one counts: those pairs are left out here.
+    ordered = [name for name in simulated.ALL_CASES if name not in ("uid_conflict", "reused_control")]
+    for day, cases in zip(DAYS, simulated.spread(len(DAYS), ordered), strict=True):
         deliver(other, studies, day, cases)
     # All of it in the second night, half of it hidden during a first one.
     hidden = [path for path in sorted((other.home / "inbox").rglob("*")) if path.is_file()][::2]
@@ -208,7 +213,7 @@ def test_a_source_that_is_gone_fails_the_night_after_the_list_was_made(
     result = night.summary(loaded, SITE.site, DAYS[0])
     assert (result["status"], result["error"]) == ("failed", "SOURCE_UNREACHABLE")
     assert result["studies"] > 0
-    assert [os.path.basename(path) for path in result["made"]] == ["list.csv", "list.html"]
+    assert [Path(path).name for path in result["made"]] == ["list.csv", "list.html"]
     hl7.with_name("away").rename(hl7)
     run(loaded, DAYS[0])
     assert night.summary(loaded, SITE.site, DAYS[0])["status"] == "complete"

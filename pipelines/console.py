@@ -1,0 +1,51 @@
+"""What every command shares: the options that recur, how errors are told, how JSON is printed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Home = Annotated[Path, typer.Option("--home", envvar="BILAN_HOME", help="Home directory of this installation.")]
+SiteName = Annotated[str, typer.Option("--site", help="Short name of the site: its file's name in sites/.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+HOME = Path("bilan_home")
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Print errors that an operator can mend in words, and exit with 2."""
+    from inference.errors import BilanInferenceError  # noqa: PLC0415 - keeps `--help` quick
+    from pipelines.errors import BilanError  # noqa: PLC0415
+    from reports.errors import ReportError  # noqa: PLC0415
+    from warehouse.errors import WarehouseError  # noqa: PLC0415
+
+    try:
+        yield
+    except (BilanError, BilanInferenceError, ReportError, WarehouseError) as error:
+        for line in str(error).splitlines():
+            typer.secho(f"error: {line}", fg="red", err=True)
+        raise typer.Exit(2) from None
+
+
+def print_json(data: Any) -> None:
+    """Print data on standard output; NaN and infinity, which JSON does not have, as null."""
+    typer.echo(json.dumps(_plain(data), ensure_ascii=False, indent=2, default=str))
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_plain(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def say(text: str) -> None:
+    """Print progress on standard error, so that standard output holds results alone."""
+    typer.echo(text, err=True)
