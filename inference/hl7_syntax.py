@@ -22,6 +22,7 @@ MAX_REPETITIONS = 5_000  # in one field: a report may repeat OBX-5 once a line
 # Names whose segments may stand alone on a line.
 _KNOWN = "MSH|MSA|EVN|PID|PD1|PV1|PV2|NK1|ORC|OBR|OBX|NTE|ZDS|AL1|DG1|IN1|MRG|IPC|TQ1|FHS|BHS|BTS|FTS|DSC"
 _KNOWN_NAMES = frozenset(_KNOWN.split("|"))
+_TEXT_FIELD = {"OBX": 5, "NTE": 3}  # fields in which a bare line end is part of the text
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_END_BYTES = re.compile(rb"[\r\n]")
 # C0 and C1 controls but tab and line ends, and the marks that reverse the direction of writing.
@@ -127,9 +128,9 @@ def parse(raw: Raw, max_bytes: int) -> Message | str:
     lines = [line for line in _LINE_END.split(text) if line.strip()]
     if len(lines) > MAX_SEGMENTS:
         return "MESSAGE_TOO_LARGE"
-    joined = _joined(lines, marks)
-    if joined is None:
-        return "PARSE_ERROR"
+    joined = _joined(lines, marks, raw.closed)
+    if isinstance(joined, str):
+        return joined
     if len(joined) < len(lines):
         flags.append("SUSPICIOUS_TEXT")
     found: list[Segment] = []
@@ -191,29 +192,27 @@ def _strict(data: bytes, codec: str | None) -> str | None:
         return None
 
 
-def _joined(lines: list[str], marks: Separators) -> list[str] | None:
-    """Join the lines of a text that holds bare line ends; None when a line is no segment elsewhere."""
-    name = re.compile(rf"\s*([A-Za-z][A-Za-z0-9]{{2}})(?={re.escape(marks.field)})|\s*({_KNOWN})\s*\Z")
+def _joined(lines: list[str], marks: Separators, closed: bool) -> list[str] | str:
+    """Join the lines of a text that holds bare line ends; a reason code when a line belongs to none."""
+    names = re.compile(rf"\s*([A-Za-z][A-Za-z0-9]{{2}})(?={re.escape(marks.field)})|\s*({_KNOWN})\s*\Z")
     parts: list[list[str]] = []
+    bars = 0  # field separators of the last segment so far
     for line in lines:
-        match = name.match(line)
-        if match and (match[1] or match[2]).isupper() and not (parts and _goes_on(parts[-1], match, marks)):
+        match = names.match(line)
+        name = (match[1] or match[2]) if match else ""
+        last = parts[-1][0][:3] if parts else ""
+        in_text = bars <= _TEXT_FIELD.get(last, -1)
+        # A line such as "RAS||||||F" is the end of the text of an OBX that stops in its OBX-5.
+        stranger = bool(name) and name not in _KNOWN_NAMES and not name.startswith("Z")
+        if name.isupper() and not (stranger and last == "OBX" and bars == _TEXT_FIELD["OBX"]):
             parts.append([line.lstrip()])
-        elif match and not (match[1] or match[2]).isupper():
-            return None
-        elif parts and parts[-1][0][:3] in ("OBX", "NTE"):
+            bars = 0
+        elif in_text and (not name or name.isupper()):
             parts[-1].append(line)
         else:
-            return None
+            return "PARSE_ERROR" if closed or line is not lines[-1] else "TRUNCATED"
+        bars += line.count(marks.field)
     return ["\n".join(part) for part in parts]
-
-
-def _goes_on(segment: list[str], match: re.Match[str], marks: Separators) -> bool:
-    """Whether a line such as ``RAS||||||F`` ends the text of an OBX that stops in its OBX-5."""
-    name = match[1] or match[2]
-    if name.startswith("Z") or name in _KNOWN_NAMES or not segment[0].startswith("OBX"):
-        return False
-    return sum(line.count(marks.field) for line in segment) == 5
 
 
 _ESCAPES: dict[str, re.Pattern[str]] = {}
