@@ -26,12 +26,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 
 from inference import hl7_batch, hl7_syntax, hl7_text
 from inference.hl7_syntax import Message, Segment
-from inference.hl7_time import Clock, Stamp, birth_is_wrong, clock
+from inference.hl7_time import Clock, Stamp, birth_is_wrong, clock, time_flags
 from inference.reasons import REASONS
 from inference.records import Rejection, ReportEvent
 from inference.settings import GateSettings
@@ -51,8 +51,6 @@ _UID = re.compile(r"[0-9]+(?:\.[0-9]+)+", re.ASCII)
 # In OBX-3: DICOM Study (113014, IHE), Study Instance UID (110180), or the name.
 _STUDY_CODE = re.compile(r"(?<!\d)(?:113014|110180)(?!\d)|study\s*instance\s*uid", re.IGNORECASE)
 _Key = tuple[str | None, str | None, str | None, str]
-_LATE = timedelta(days=30)  # of the examination: nobody waits for such a report any more
-_EARLY = timedelta(hours=1)  # a clock that is ahead by more than this
 
 
 @dataclass
@@ -225,7 +223,7 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
     text = hl7_text.read(lines, message)
     if isinstance(text, str):
         return text
-    flags = [*message.flags, *text.flags, *_time_flags(at, exam, now)]
+    flags = [*message.flags, *text.flags, *time_flags(at, exam, now)]
     flags += ["WITHDRAWN"] if status == "withdrawn" else []
     visit = message.component(group.visit.raw(2)).upper() if group.visit else ""
     event = ReportEvent(
@@ -252,14 +250,6 @@ def _stamp(message: Message, segment: Segment, time: Clock, number: int) -> date
 
 def _exam(message: Message, group: _Group, time: Clock) -> datetime | None:
     return _stamp(message, group.request, time, 8) or _stamp(message, group.request, time, 7)
-
-
-def _time_flags(at: datetime | None, exam: datetime | None, now: datetime) -> list[str]:
-    if at is None:  # said by `event_at`
-        return []
-    if at > now + _EARLY or (exam is not None and at < exam):
-        return ["CLOCK_SKEW"]
-    return ["LATE_REPORT"] if exam is not None and at - exam > _LATE else []
 
 
 def _patient(message: Message, segment: Segment) -> str:

@@ -17,6 +17,8 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 EARLIEST = date(1980, 1, 1)  # no report that a site sends is older
+_LATE = timedelta(days=30)  # after the examination: nobody waits for such a report any more
+_EARLY = timedelta(hours=1)  # a clock that is ahead by more than this is wrong
 _STAMP = re.compile(
     r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,6}))?)?)?)?)?)?([+-]\d{4})?", re.ASCII
 )
@@ -91,6 +93,15 @@ def clock(sent: str, zone: ZoneInfo, now: datetime, tolerance_hours: float) -> C
     if offset is None or at is None or at.astimezone(zone).utcoffset() == offset.utcoffset(None):
         return here
     return Clock(offset, here.latest)
+
+
+def time_flags(at: datetime | None, exam: datetime | None, now: datetime) -> list[str]:
+    """Return the reason codes that a report's and its examination's times earn; unknown times earn none."""
+    if at is None:
+        return []
+    if at > now + _EARLY or (exam is not None and at < exam):
+        return ["CLOCK_SKEW"]
+    return ["LATE_REPORT"] if exam is not None and at - exam > _LATE else []
 
 
 def birth_is_wrong(value: str, now: datetime) -> bool:

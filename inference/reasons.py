@@ -86,6 +86,7 @@ REASONS: dict[str, Reason] = {
     "MESSAGE_TOO_LARGE": Reason("quarantined", "Message plus grand que la limite.", "The message is larger than the limit."),
     "EMPTY_REPORT": Reason("quarantined", "Compte rendu sans texte.", "The report has no text."),
     "FRAGMENT": Reason("quarantined", "Partie d'un message envoyé en plusieurs fois.", "One part of a message that was sent in several."),
+    "MISSING_COLUMN": Reason("quarantined", "Colonne attendue absente de l'export.", "The export lacks a column that the site's file names."),
     "UNREADABLE_FILE": Reason("quarantined", "Le fichier ne peut pas être ouvert.", "The file cannot be opened."),
     "NOT_A_REPORT": Reason("accepted_not_inferred", "Message valide, sans compte rendu.", "A valid message that carries no report."),
     "EMPTY_BATCH": Reason("accepted_not_inferred", "Lot valide, sans message.", "A valid batch without messages."),
