@@ -55,6 +55,11 @@ def read(source: Source) -> DataSet | None:
     result.transfer_syntax = result.file_meta(TRANSFER_SYNTAX)
     if result.problems:
         return result
+    _read_body(source, start, result)
+    return result
+
+
+def _read_body(source: Source, start: int, result: DataSet) -> None:
     if result.transfer_syntax == DEFLATED:
         inflated, problem = _inflate(source, start)
         if problem:
@@ -64,8 +69,10 @@ def read(source: Source) -> DataSet | None:
     if source.size <= start:
         if not result.problems:
             result.problems.append("TRUNCATED")
-        return result
+        return
     explicit = _encoding(source, start, result)
+    if result.problems:
+        return
     if not result.transfer_syntax:
         result.transfer_syntax = (
             (EXPLICIT_BIG if result.big_endian else EXPLICIT_LITTLE) if explicit else IMPLICIT_LITTLE
@@ -73,7 +80,6 @@ def read(source: Source) -> DataSet | None:
     walk(source, result, start, explicit)
     if "TRUNCATED" in result.problems and not result.elements and source.read(start, 2) not in _FIRST_GROUPS:
         result.problems = ["PARSE_ERROR"]  # noise, whose first "length" points beyond the end
-    return result
 
 
 def _plausible(source: Source) -> bool:
@@ -139,10 +145,17 @@ def _inflate(source: Source, start: int) -> tuple[bytearray, str]:
 
 
 def _encoding(source: Source, start: int, result: DataSet) -> bool:
-    """Settle byte order and VR encoding by the first element; the declared one decides when it fits."""
+    """Settle byte order and whether VRs are explicit by the first element.
+
+    Explicit and implicit VR are taken as found, since modalities are known to confuse the two; a
+    byte order other than the declared one is PARSE_ERROR.
+    """
     head = source.read(start, 8)
     little, big = head[:2] in (b"\x08\0", b"\x04\0"), head[:2] in (b"\0\x08", b"\0\x04")
-    result.big_endian = result.transfer_syntax == EXPLICIT_BIG if little == big else big and not little
+    declared = result.transfer_syntax == EXPLICIT_BIG
+    result.big_endian = declared if result.transfer_syntax else big
+    if result.transfer_syntax and (little if declared else big):
+        result.problems.append("PARSE_ERROR")
     vr = head[4:6].decode("latin-1")
     if vr in SHORT_VRS or vr in LONG_VRS:
         return True

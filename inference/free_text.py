@@ -93,12 +93,12 @@ _SINGLE_BYTE_2022 = re.compile(r"ISO 2022 IR (6|13|100|101|109|110|126|127|138|1
 _MARKUP = re.compile(
     r"<\s*/?\s*(script|img|iframe|svg|html|body|object|embed|a\s|style|link|meta|\?php|!doctype|!entity|%)|javascript:|vbscript:"
     r"|\bon(error|load|click)\s*=|\$\{|\{\{|\{%|<!\[cdata|\.\./|\.\.\\|%2e%2e|/etc/passwd|\\x[0-9a-f]{2}|%s%s|%n%n|%00"
-    r"|'\s*(or|and)\s+['\d]|'\s*;|;\s*--|\bdrop\s+table\b|\bunion\s+(all\s+)?select\b|\bdelete\s+from\b|\binsert\s+into\b|/\*.*\*/"
+    r"|'\s*(or|and)\s+'?\d+'?\s*=|'\s*;|;\s*--|\bdrop\s+table\b|\bunion\s+(all\s+)?select\b|\bdelete\s+from\b|\binsert\s+into\b|/\*.*\*/"
     r"|\$\(|`[^`]+`|;\s*(rm|cat|curl|wget|nc|bash|sh)\s|\|\s*(sh|bash|nc)\b|&&\s*\w|\bcmd\.exe|powershell"
-    r"|^\s*[=+@-]\s*[a-z]+\s*[(|!]|^\s*=\s*\d|(?<![a-z])(file|http|https|ftp|ldap|data)://?",
+    r"|^\s*[=@]\s*[a-z]+\s*[(|!]|^\s*[=+-]\s*(cmd|dde|hyperlink)\b|(?<![a-z])(file|http|https|ftp|ldap|data)://?",
     re.IGNORECASE,
 )
-_HIDDEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+_HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
 _IDENTITY = re.compile(
     r"[\w.+-]+@[\w-]+\.[a-z]{2,}"
     r"|(?<!\d)(?:\+33|0)\s?[1-9](?:[ .-]?\d{2}){4}(?!\d)"  # French telephone number

@@ -74,7 +74,7 @@ def render(stored: Stored, values: Values, max_side: int) -> tuple[Grey, float]:
         return reduce(stored, max_side, lambda band: _luminance(band, form))
     codes, levels = _codes(stored, form)
     table = _grey_table(codes, levels, values)
-    mask = len(table) - 1
+    mask = min(len(table), 1 << 8 * codes.dtype.itemsize) - 1
     return reduce(codes, max_side, lambda band: table[band & mask])
 
 

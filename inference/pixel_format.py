@@ -134,7 +134,7 @@ def judge_pixels(dataset: DataSet, form: PixelFormat, max_pixels: int) -> list[s
     """Compare the pixel data with their description; returns reason codes, the deciding one first."""
     large = form.rows * form.columns > max_pixels
     if form.transfer_syntax in NATIVE:
-        return [*_judge_native(dataset, form), *(["IMAGE_TOO_LARGE"] if large else [])]
+        return (["IMAGE_TOO_LARGE"] if large else []) + _judge_native(dataset, form)
     if dataset.fragments is None:
         return ["PIXEL_DECODE", "PIXEL_LENGTH"]
     if form.frames > max(1, len(dataset.fragments)):
@@ -157,7 +157,7 @@ def _judge_native(dataset: DataSet, form: PixelFormat) -> list[str]:
         return []
     one = (form.frame_bits + 7) // 8
     wrong_count = one and element.length >= one and element.length // one != form.frames and element.length % one < 2
-    return ["PIXEL_LENGTH", "BAD_NUMBER_OF_FRAMES"] if wrong_count and form.frames > 1 else ["PIXEL_LENGTH"]
+    return ["BAD_NUMBER_OF_FRAMES", "PIXEL_LENGTH"] if wrong_count and form.frames > 1 else ["PIXEL_LENGTH"]
 
 
 def _judge_rle(dataset: DataSet, form: PixelFormat) -> list[str]:
@@ -191,7 +191,8 @@ def _judge_stream(dataset: DataSet, form: PixelFormat, max_pixels: int) -> list[
 
 def _agrees(stream: Codestream, form: PixelFormat) -> bool:
     same = (stream.rows, stream.columns, stream.components) == (form.rows, form.columns, form.samples)
-    return same and stream.precision <= form.bits_allocated
+    # A stream may be a little deeper or shallower than Bits Stored says, but not by a whole byte.
+    return same and stream.precision <= form.bits_allocated and (stream.precision > 8 or form.bits_stored <= 8)
 
 
 def stream_of(dataset: DataSet, form: PixelFormat) -> Codestream | None:

@@ -57,7 +57,6 @@ _TEST_WORDS = frozenset(
         "phantoms",
         "fantome",
         "fantomes",
-        "mire",
         "dummy",
         "qc",
         "qualitycontrol",
@@ -134,7 +133,7 @@ def _is_test(dataset: DataSet, text: HeaderText) -> bool:
     if dataset.string(_QUALITY_CONTROL).upper() == "YES":
         return True
     name = regions.plain(text.get(PATIENT_NAME).replace("^", " "))
-    if _TEST_WORDS & set(name.split()) or name.startswith("zz test"):
+    if _TEST_WORDS & set(name.split()) or name.startswith(("zz test", "zztest", "zzz")):
         return True
     number = regions.plain(text.get(PATIENT_ID)).split()
     if number[:1] and (

@@ -1026,8 +1026,8 @@ for _value in (b"0", b"-1", b"abc", b"1.5", b"1\\2", b"99999999999999999999"):
         "BAD_NUMBER_OF_FRAMES",
         lambda v=_value: raw_string(0x00280008, "IS", v, "NumberOfFrames"),
     )
-bad("more frames than pixels", "PIXEL_LENGTH", lambda: image(NumberOfFrames="2"))
-bad("million frames", "PIXEL_LENGTH", lambda: image(NumberOfFrames="1000000"))
+bad("more frames than pixels", "BAD_NUMBER_OF_FRAMES", lambda: image(NumberOfFrames="2"))
+bad("million frames", "BAD_NUMBER_OF_FRAMES", lambda: image(NumberOfFrames="1000000"))
 bad("more frames than fragments", "BAD_NUMBER_OF_FRAMES", lambda: compressed(RLE, rle(picture()), NumberOfFrames="5"))
 bad("pixels too short", "PIXEL_LENGTH", lambda: image(Rows=100))
 bad("pixels too long", "PIXEL_LENGTH", lambda: image(Rows=20))
@@ -1036,7 +1036,7 @@ bad("no pixel data", "NO_PIXEL_DATA", lambda: image(PixelData=None))
 bad("empty pixel data", "NO_PIXEL_DATA", lambda: image(PixelData=b""))
 bad("ct without pixels", "NO_PIXEL_DATA", lambda: image(sop_class=CT, PixelData=None))
 bad("no fragments", "NO_PIXEL_DATA", _no_fragments)
-bad("huge uncompressed", "PIXEL_LENGTH", lambda: image(Rows=65535, Columns=65535))
+bad("huge uncompressed", "IMAGE_TOO_LARGE", lambda: image(Rows=65535, Columns=65535))
 for _value in (b"NaN", b"nan", b"inf", b"-Infinity", b"0", b"0.0", b"abc", b"1e999", b"1\\2", b"0x10", b"1,5"):
     bad(f"slope {_value.decode()}", "BAD_RESCALE", lambda v=_value: raw_string(0x00281053, "DS", v, "RescaleSlope"))
 bad("intercept NaN", "BAD_RESCALE", lambda: raw_string(0x00281052, "DS", b"NaN", "RescaleIntercept"))
@@ -1113,6 +1113,11 @@ bad(
     "jpeg deeper than allocated",
     "BAD_PIXEL_FORMAT",
     lambda: compressed(JPEG + "51", imagecodecs.jpeg8_encode(picture(), bitspersample=12), pixels=eight(), bits=8),
+)
+bad(
+    "8 bit jpeg said to be 12 bit",
+    "BAD_PIXEL_FORMAT",
+    lambda: compressed(JPEG + "50", imagecodecs.jpeg8_encode(eight())),
 )
 bad(
     "colour jpeg said grey",
