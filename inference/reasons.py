@@ -35,70 +35,174 @@ class Reason:
 REASONS: dict[str, Reason] = {
     # Files
     "TRUNCATED": Reason("quarantined", "Fichier coupé avant la fin.", "The file ends too early."),
-    "PARSE_ERROR": Reason("quarantined", "Fichier illisible : structure incorrecte.", "Unreadable: its structure is broken."),
-    "NESTING_TOO_DEEP": Reason("quarantined", "Séquences imbriquées trop profondément.", "Sequences are nested too deeply."),
-    "FILE_TOO_LARGE": Reason("quarantined", "Fichier plus grand que la limite du site.", "The file is larger than the site's limit."),
-    "EXECUTABLE_PREAMBLE": Reason("quarantined", "Préambule contenant un programme exécutable.", "The preamble holds an executable program."),
-    "DUPLICATE_TAG": Reason("quarantined", "Un même attribut figure deux fois.", "The same attribute is present twice."),
-    "BAD_UID": Reason("quarantined", "Identifiant unique (UID) absent ou mal formé.", "A unique identifier (UID) is missing or malformed."),
-    "BAD_PIXEL_FORMAT": Reason("quarantined", "Description des pixels incohérente.", "The description of the pixels is inconsistent."),
+    "PARSE_ERROR": Reason(
+        "quarantined", "Fichier illisible : structure incorrecte.", "Unreadable: its structure is broken."
+    ),
+    "NESTING_TOO_DEEP": Reason(
+        "quarantined", "Séquences imbriquées trop profondément.", "Sequences are nested too deeply."
+    ),
+    "FILE_TOO_LARGE": Reason(
+        "quarantined", "Fichier plus grand que la limite du site.", "The file is larger than the site's limit."
+    ),
+    "EXECUTABLE_PREAMBLE": Reason(
+        "quarantined", "Préambule contenant un programme exécutable.", "The preamble holds an executable program."
+    ),
+    "DUPLICATE_TAG": Reason(
+        "quarantined", "Un même attribut figure deux fois.", "The same attribute is present twice."
+    ),
+    "BAD_UID": Reason(
+        "quarantined",
+        "Identifiant unique (UID) absent ou mal formé.",
+        "A unique identifier (UID) is missing or malformed.",
+    ),
+    "BAD_PIXEL_FORMAT": Reason(
+        "quarantined", "Description des pixels incohérente.", "The description of the pixels is inconsistent."
+    ),
     "BAD_NUMBER_OF_FRAMES": Reason("quarantined", "Nombre d'images incorrect.", "The number of frames is wrong."),
-    "PIXEL_LENGTH": Reason("quarantined", "Données de pixels de longueur inattendue.", "The pixel data have an unexpected length."),
+    "PIXEL_LENGTH": Reason(
+        "quarantined", "Données de pixels de longueur inattendue.", "The pixel data have an unexpected length."
+    ),
     "PIXEL_DECODE": Reason("quarantined", "Pixels impossibles à décoder.", "The pixels cannot be decoded."),
     "DECODE_TIMEOUT": Reason("quarantined", "Décodage arrêté : trop long.", "Decoding took too long and was stopped."),
-    "DECODE_CRASH": Reason("quarantined", "Décodage arrêté : le décodeur s'est interrompu.", "The decoder died on this image."),
-    "DECOMPRESSION_BOMB": Reason("quarantined", "Image compressée annonçant une taille démesurée.", "The compressed image announces an absurd size."),
+    "DECODE_CRASH": Reason(
+        "quarantined", "Décodage arrêté : le décodeur s'est interrompu.", "The decoder died on this image."
+    ),
+    "DECOMPRESSION_BOMB": Reason(
+        "quarantined",
+        "Image compressée annonçant une taille démesurée.",
+        "The compressed image announces an absurd size.",
+    ),
     "IMAGE_TOO_LARGE": Reason("quarantined", "Image plus grande que la limite.", "The image is larger than the limit."),
-    "TS_UNSUPPORTED": Reason("quarantined", "Syntaxe de transfert non prise en charge.", "The transfer syntax is not supported."),
+    "TS_UNSUPPORTED": Reason(
+        "quarantined", "Syntaxe de transfert non prise en charge.", "The transfer syntax is not supported."
+    ),
     "NO_PIXEL_DATA": Reason("quarantined", "Aucune image dans le fichier.", "The file holds no image."),
-    "BAD_RESCALE": Reason("quarantined", "Pente ou ordonnée de rééchelonnage incorrecte.", "The rescale slope or intercept is wrong."),
+    "BAD_RESCALE": Reason(
+        "quarantined", "Pente ou ordonnée de rééchelonnage incorrecte.", "The rescale slope or intercept is wrong."
+    ),
     "BAD_WINDOW": Reason("accepted_flagged", "Fenêtrage incorrect, ignoré.", "The window is wrong and was ignored."),
-    "BAD_DATE": Reason("quarantined", "Date absente du calendrier, ou dans le futur.", "A date that does not exist, or lies in the future."),
-    "CHARSET": Reason("accepted_flagged", "Jeu de caractères inconnu ou non respecté.", "Unknown character set, or text that does not follow it."),
-    "SUSPICIOUS_TEXT": Reason("accepted_flagged", "Texte d'attribut suspect (code ou caractères de commande).", "Suspicious text in an attribute (markup or control characters)."),
-    "PHI_IN_TEXT": Reason("accepted_flagged", "Identité possible dans un texte libre.", "Possible identity in free text."),
-    "BURNED_IN": Reason("accepted_flagged", "Inscriptions déclarées dans l'image.", "The image is declared to carry burned-in annotations."),
+    "BAD_DATE": Reason(
+        "quarantined",
+        "Date absente du calendrier, ou dans le futur.",
+        "A date that does not exist, or lies in the future.",
+    ),
+    "CHARSET": Reason(
+        "accepted_flagged",
+        "Jeu de caractères inconnu ou non respecté.",
+        "Unknown character set, or text that does not follow it.",
+    ),
+    "SUSPICIOUS_TEXT": Reason(
+        "accepted_flagged",
+        "Texte d'attribut suspect (code ou caractères de commande).",
+        "Suspicious text in an attribute (markup or control characters).",
+    ),
+    "PHI_IN_TEXT": Reason(
+        "accepted_flagged", "Identité possible dans un texte libre.", "Possible identity in free text."
+    ),
+    "BURNED_IN": Reason(
+        "accepted_flagged",
+        "Inscriptions déclarées dans l'image.",
+        "The image is declared to carry burned-in annotations.",
+    ),
     "CLOCK_SKEW": Reason("accepted_flagged", "Horloges incohérentes.", "Clocks disagree."),
     "MISSING_TIME": Reason("accepted", "Heure d'examen inconnue.", "The time of the examination is unknown."),
     "MISSING_PATIENT_ID": Reason("accepted", "Identifiant du patient absent.", "The patient identifier is missing."),
     "LOSSY": Reason("accepted", "Image compressée avec pertes.", "The image was compressed with loss."),
-    "LOSSY_UNDECLARED": Reason("accepted_flagged", "Image compressée avec pertes sans le déclarer.", "The image was compressed with loss and does not say so."),
-    "MULTI_FRAME": Reason("accepted", "Plusieurs images dans le fichier : la première est analysée.", "Several frames in the file: the first one is analysed."),
+    "LOSSY_UNDECLARED": Reason(
+        "accepted_flagged",
+        "Image compressée avec pertes sans le déclarer.",
+        "The image was compressed with loss and does not say so.",
+    ),
+    "MULTI_FRAME": Reason(
+        "accepted",
+        "Plusieurs images dans le fichier : la première est analysée.",
+        "Several frames in the file: the first one is analysed.",
+    ),
     "DUPLICATE": Reason("duplicate", "Déjà reçu, contenu identique.", "Received before, with the same content."),
-    "UID_CONFLICT": Reason("conflict", "Même identifiant que reçu auparavant, contenu différent.", "Same identifier as one received before, other content."),
+    "UID_CONFLICT": Reason(
+        "conflict",
+        "Même identifiant que reçu auparavant, contenu différent.",
+        "Same identifier as one received before, other content.",
+    ),
     "NOT_DICOM": Reason("not_dicom", "Ce n'est pas un fichier DICOM.", "This is not a DICOM file."),
     # Scope
-    "NOT_ELIGIBLE_MODALITY": Reason("accepted_not_inferred", "Modalité hors du périmètre.", "The modality is out of scope."),
-    "NOT_ELIGIBLE_BODY_PART": Reason("accepted_not_inferred", "Région anatomique hors du périmètre.", "The body region is out of scope."),
-    "NOT_ELIGIBLE_SOP_CLASS": Reason("accepted_not_inferred", "Type d'objet DICOM hors du périmètre.", "The kind of DICOM object is out of scope."),
-    "DERIVED_IMAGE": Reason("accepted_not_inferred", "Image dérivée ou capture secondaire.", "A derived image or a secondary capture."),
+    "NOT_ELIGIBLE_MODALITY": Reason(
+        "accepted_not_inferred", "Modalité hors du périmètre.", "The modality is out of scope."
+    ),
+    "NOT_ELIGIBLE_BODY_PART": Reason(
+        "accepted_not_inferred", "Région anatomique hors du périmètre.", "The body region is out of scope."
+    ),
+    "NOT_ELIGIBLE_SOP_CLASS": Reason(
+        "accepted_not_inferred", "Type d'objet DICOM hors du périmètre.", "The kind of DICOM object is out of scope."
+    ),
+    "DERIVED_IMAGE": Reason(
+        "accepted_not_inferred", "Image dérivée ou capture secondaire.", "A derived image or a secondary capture."
+    ),
     "TEST_PATIENT": Reason("accepted_not_inferred", "Fantôme ou patient de test.", "A phantom or a test patient."),
     # Messages
     "NOT_HL7": Reason("not_hl7", "Ce n'est pas un message HL7.", "This is not an HL7 message."),
     "BAD_MSH": Reason("quarantined", "En-tête MSH absent ou incorrect.", "The MSH header is missing or wrong."),
     "MISSING_SEGMENT": Reason("quarantined", "Segment obligatoire absent.", "A required segment is missing."),
-    "MISSING_IDENTIFIER": Reason("quarantined", "Identifiant du patient ou de l'examen absent.", "The patient's or the examination's identifier is missing."),
+    "MISSING_IDENTIFIER": Reason(
+        "quarantined",
+        "Identifiant du patient ou de l'examen absent.",
+        "The patient's or the examination's identifier is missing.",
+    ),
     "MESSAGE_TYPE": Reason("quarantined", "Type de message non pris en charge.", "The message type is not supported."),
     "BAD_VERSION": Reason("quarantined", "Version HL7 non prise en charge.", "The HL7 version is not supported."),
-    "BAD_ESCAPE": Reason("accepted_flagged", "Séquence d'échappement incorrecte, laissée telle quelle.", "A malformed escape sequence, left as it stands."),
-    "BAD_STATUS": Reason("quarantined", "État du compte rendu absent ou inconnu.", "The report's status is missing or unknown."),
-    "BATCH_COUNT": Reason("quarantined", "Le nombre de messages du lot ne correspond pas.", "The batch does not hold the number of messages it announces."),
-    "MESSAGE_TOO_LARGE": Reason("quarantined", "Message plus grand que la limite.", "The message is larger than the limit."),
+    "BAD_ESCAPE": Reason(
+        "accepted_flagged",
+        "Séquence d'échappement incorrecte, laissée telle quelle.",
+        "A malformed escape sequence, left as it stands.",
+    ),
+    "BAD_STATUS": Reason(
+        "quarantined", "État du compte rendu absent ou inconnu.", "The report's status is missing or unknown."
+    ),
+    "BATCH_COUNT": Reason(
+        "quarantined",
+        "Le nombre de messages du lot ne correspond pas.",
+        "The batch does not hold the number of messages it announces.",
+    ),
+    "MESSAGE_TOO_LARGE": Reason(
+        "quarantined", "Message plus grand que la limite.", "The message is larger than the limit."
+    ),
     "EMPTY_REPORT": Reason("quarantined", "Compte rendu sans texte.", "The report has no text."),
-    "FRAGMENT": Reason("quarantined", "Partie d'un message envoyé en plusieurs fois.", "One part of a message that was sent in several."),
-    "MISSING_COLUMN": Reason("quarantined", "Colonne attendue absente de l'export.", "The export lacks a column that the site's file names."),
+    "FRAGMENT": Reason(
+        "quarantined",
+        "Partie d'un message envoyé en plusieurs fois.",
+        "One part of a message that was sent in several.",
+    ),
+    "MISSING_COLUMN": Reason(
+        "quarantined", "Colonne attendue absente de l'export.", "The export lacks a column that the site's file names."
+    ),
     "UNREADABLE_FILE": Reason("quarantined", "Le fichier ne peut pas être ouvert.", "The file cannot be opened."),
-    "NOT_A_REPORT": Reason("accepted_not_inferred", "Message valide, sans compte rendu.", "A valid message that carries no report."),
+    "NOT_A_REPORT": Reason(
+        "accepted_not_inferred", "Message valide, sans compte rendu.", "A valid message that carries no report."
+    ),
     "EMPTY_BATCH": Reason("accepted_not_inferred", "Lot valide, sans message.", "A valid batch without messages."),
-    "UNREADABLE_ATTACHMENT": Reason("accepted_flagged", "Document joint dont le texte n'est pas lu (PDF, image, lien).", "An attached document whose text is not read (PDF, image, link)."),
-    "SHARED_REPORT": Reason("accepted_flagged", "Un même texte pour plusieurs examens.", "One text for several examinations."),
-    "PATIENT_MISMATCH": Reason("quarantined", "Le patient du compte rendu n'est pas celui de l'étude.", "The report's patient is not the study's."),
+    "UNREADABLE_ATTACHMENT": Reason(
+        "accepted_flagged",
+        "Document joint dont le texte n'est pas lu (PDF, image, lien).",
+        "An attached document whose text is not read (PDF, image, link).",
+    ),
+    "SHARED_REPORT": Reason(
+        "accepted_flagged", "Un même texte pour plusieurs examens.", "One text for several examinations."
+    ),
+    "PATIENT_MISMATCH": Reason(
+        "quarantined",
+        "Le patient du compte rendu n'est pas celui de l'étude.",
+        "The report's patient is not the study's.",
+    ),
     "WITHDRAWN": Reason("accepted_flagged", "Compte rendu retiré.", "The report was withdrawn."),
-    "OUT_OF_ORDER": Reason("accepted_flagged", "Message arrivé après un état plus récent.", "Arrived after a more recent state."),
+    "OUT_OF_ORDER": Reason(
+        "accepted_flagged", "Message arrivé après un état plus récent.", "Arrived after a more recent state."
+    ),
     "LATE_REPORT": Reason("accepted_flagged", "Compte rendu arrivé très tard.", "The report came very late."),
     "UNMATCHED": Reason("unmatched", "Aucune étude correspondante à ce jour.", "No matching study so far."),
     # Inference
-    "MODEL_FAILED": Reason("accepted_flagged", "Le modèle n'a pas pu analyser l'image.", "The model could not analyse the image."),
+    "MODEL_FAILED": Reason(
+        "accepted_flagged", "Le modèle n'a pas pu analyser l'image.", "The model could not analyse the image."
+    ),
 }
 
 

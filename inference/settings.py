@@ -7,7 +7,25 @@ from zoneinfo import ZoneInfo
 
 # Regions that the embedded model was trained on (hand to shoulder, hip to foot); a limb whose part is not said.
 VALIDATED_REGIONS = frozenset(
-    {"hand", "finger", "wrist", "forearm", "elbow", "upper_arm", "shoulder", "clavicle", "pelvis", "hip", "thigh", "knee", "lower_leg", "ankle", "foot", "toe", "limb"}
+    {
+        "hand",
+        "finger",
+        "wrist",
+        "forearm",
+        "elbow",
+        "upper_arm",
+        "shoulder",
+        "clavicle",
+        "pelvis",
+        "hip",
+        "thigh",
+        "knee",
+        "lower_leg",
+        "ankle",
+        "foot",
+        "toe",
+        "limb",
+    }
 )
 
 

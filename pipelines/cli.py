@@ -121,7 +121,7 @@ def night(
 
 
 def _night_words(result: dict[str, Any]) -> str:
-    sums = ", ".join(f"{count} {outcome}" for outcome, count in result["ledger"]["new"].items()) or "nothing new"
+    sums = ", ".join(f"{count} {outcome}" for outcome, count in result["new"].items()) or "nothing new"
     made = "\n".join(f"  {path}" for path in result["made"])
     return f"Night {result['status']}: {sums}; {result['studies']} studies, {result['flagged']} flagged.\n{made}"
 

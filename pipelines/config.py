@@ -173,8 +173,8 @@ class Machine(Strict):
     """`bilan.yaml`: what is the same for all sites of this machine."""
 
     workers: Annotated[int, Field(ge=1, le=64)] = 2
-    decode_seconds: Annotated[float, Field(gt=0, le=60)] = 10.0
-    decode_memory_mb: Annotated[int, Field(ge=512, le=65536)] = 2048
+    decode_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    decode_memory_mb: Annotated[int, Field(ge=128, le=65536)] = 500
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False

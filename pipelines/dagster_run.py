@@ -22,7 +22,6 @@ def environment(home: Path) -> dict[str, str]:
     return {
         "BILAN_HOME": str(home),
         "DAGSTER_HOME": str(folder),
-        "BILAN_DAGSTER_STORAGE": str(folder / "storage"),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
 
@@ -31,7 +30,7 @@ def prepare(home: Path) -> dict[str, str]:
     """Write Dagster's settings into the home directory; return its environment."""
     variables = environment(home.resolve())
     folder = Path(variables["DAGSTER_HOME"])
-    (folder / "storage").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "dagster.yaml").write_text(settings(), encoding="utf-8")
     return variables
 
@@ -92,7 +91,7 @@ def _taken(run: dg.ExecuteInProcessResult) -> dict[str, Any]:
         for outcome, count in _metadata(run, asset).items():
             if outcome not in ("seconds", "per_second"):
                 new[outcome] = new.get(outcome, 0) + int(count)
-    return {"new": new, "run_id": run.run_id}
+    return {"new": new, "new_rows": sum(new.values()), "run_id": run.run_id}
 
 
 def _metadata(run: dg.ExecuteInProcessResult, asset: str) -> dict[str, Any]:

@@ -37,5 +37,11 @@ def build(home: Path) -> dg.Definitions:
     )
 
 
-# The one place beside the command line that reads the environment: Dagster starts this module itself.
-defs = build(Path(os.environ.get("BILAN_HOME", "bilan_home")))
+def _home() -> Path:
+    # The one place beside the command line that reads the environment: Dagster starts this module itself.
+    named = os.environ.get("BILAN_HOME")
+    found = (Path(name) for name in ("bilan_home", "bilan_demo") if (Path(name) / "bilan.yaml").is_file())
+    return Path(named) if named else next(found, Path("bilan_home"))
+
+
+defs = build(_home())

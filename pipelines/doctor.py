@@ -20,7 +20,7 @@ from pipelines.config import Config
 from pipelines.errors import ConfigError
 
 PACKAGES = ("inference", "warehouse", "reports", "pipelines")
-LIBRARIES = ("dagster", "duckdb", "imagecodecs", "kaleido", "pandas", "plotly", "pydicom", "torch", "weasyprint")
+LIBRARIES = ("dagster", "duckdb", "imagecodecs", "pandas", "plotly", "pydicom", "torch", "weasyprint")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LEAST_FREE_GB = 5
 
