@@ -189,7 +189,7 @@ def _bone(
     spongy = (
         np.sqrt(np.minimum(deep, 9))
         * np.clip(1.3 - 0.3 * cortex, 0.15, 1)
-        * (1 + 0.13 * _patch(rng, "grain", rows, columns))
+        * (1 + 0.05 * _patch(rng, "grain", rows, columns))
     )
     amount = (0.42 * shell + 0.095 * bone.spongy * spongy) * inside * bone.density * strength
     # The outline is a staircase of pixels: half a pixel of blur makes it an edge again.
