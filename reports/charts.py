@@ -72,7 +72,7 @@ def volume_by_day(figures: MonthFigures, words: Language, accent: str) -> Chart:
     values = figures.values["volume_by_day"]
     total = sum(value.numerator or 0 for value in values)
     if not total:
-        return Chart("volume_by_day", None, "", refs, words.text("No study this month."))
+        return Chart("volume_by_day", None, "", refs, _none(figures, words, "volume_by_day"))
     days = [date.fromisoformat(str(value.stratum["day"])) for value in values]
     numbers = [value.value for value in values]
     closed = public_holidays(figures.site.country, figures.start, figures.end)

@@ -32,7 +32,7 @@ NO_BREAK = "\u00a0"
 DASH = "–"
 MISSING = "—"
 WITHHELD = "*"  # a small number of studies; the footnote says so
-_BEFORE = re.compile(r"[ \u00a0](?=[;:!?»%])")
+_BEFORE = re.compile(r"[ \u00a0](?=[;:!?»]|%(?!\())")  # not before the % of a placeholder
 _ENGLISH_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _AFTER = re.compile(r"«[ \u00a0]")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,7 +77,9 @@ def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], d
         for name, content in attachments.items()
     ]
     fetcher, fonts = _fetcher(), FontConfiguration()
-    with _quiet() as complaints:
+    with _quiet() as complaints, warnings.catch_warnings():
+        # WeasyPrint leaves the file of its colour profile to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
         style = weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=fetcher)
         page = weasyprint.HTML(string=markup, url_fetcher=fetcher)
         document = page.render(font_config=fonts, stylesheets=[style], pdf_variant=VARIANT)

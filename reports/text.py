@@ -70,7 +70,7 @@ def change(words: Language, now: Value | None, before: Value | None) -> str | No
         points = 100 * abs(difference)
         if round(points, 1) == 0:
             sign = "±"
-        return sign + words.plural("%(size)s point", "%(size)s points", int(points), size=words.number(points, 1))
+        return sign + words.plural("%(size)s point", "%(size)s points", round(points), size=words.number(points, 1))
     if now.unit == "hours":
         return sign + words.hours(abs(difference))
     if abs(before.value) < FEW:

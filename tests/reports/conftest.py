@@ -274,27 +274,65 @@ def images(row: StudyRow) -> tuple[list[ImageRow], list[FindingRow]]:
     for index, view in ((0, "AP"), (1, "LL")):
         name = pseudonym("image", row.study_uid, index)
         shots.append(
-            ImageRow(row.site, row.day, row.study_uid, pseudonym("series", row.study_uid), name, "1.2.840.10008.5.1.4.1.1.1.1",
-                     row.modality, row.region, row.laterality, view, 2000, 1600, "1.2.840.10008.1.2.1", row.received, True, (), KEY)
-        )  # fmt: skip
+            ImageRow(
+                row.site,
+                row.day,
+                row.study_uid,
+                pseudonym("series", row.study_uid),
+                name,
+                "1.2.840.10008.5.1.4.1.1.1.1",
+                row.modality,
+                row.region,
+                row.laterality,
+                view,
+                2000,
+                1600,
+                "1.2.840.10008.1.2.1",
+                row.received,
+                True,
+                (),
+                KEY,
+            )
+        )
         ok = row.score is not None
         score = None if row.score is None else round(row.score * (1 - 0.3 * index), 4)
         boxes = (
             ({"x0": 500.0, "y0": 800.0, "x1": 1000.0, "y1": 1300.0, "score": score},) if score and score > 0.3 else ()
         )
         found.append(
-            FindingRow(row.site, row.study_uid, name, "fracture", "ok" if ok else "failed", score, boxes,
-                       None if ok else "PIXEL_DECODE", "default", "1.0", MODEL, row.ai_completed or row.received, KEY)
-        )  # fmt: skip
+            FindingRow(
+                row.site,
+                row.study_uid,
+                name,
+                "fracture",
+                "ok" if ok else "failed",
+                score,
+                boxes,
+                None if ok else "PIXEL_DECODE",
+                "default",
+                "1.0",
+                MODEL,
+                row.ai_completed or row.received,
+                KEY,
+            )
+        )
     return shots, found
 
 
 SENTENCES = {
-    "fr": {"present": "Fracture non déplacée de l'extrémité distale.", "absent": "Pas de lésion osseuse traumatique récente.",
-           "uncertain": "Aspect douteux, à recontrôler.", "not_addressed": None},
-    "en": {"present": "Undisplaced fracture of the distal end.", "absent": "No acute bony injury.",
-           "uncertain": "Equivocal lucency, follow up.", "not_addressed": None},
-}  # fmt: skip
+    "fr": {
+        "present": "Fracture non déplacée de l'extrémité distale.",
+        "absent": "Pas de lésion osseuse traumatique récente.",
+        "uncertain": "Aspect douteux, à recontrôler.",
+        "not_addressed": None,
+    },
+    "en": {
+        "present": "Undisplaced fracture of the distal end.",
+        "absent": "No acute bony injury.",
+        "uncertain": "Equivocal lucency, follow up.",
+        "not_addressed": None,
+    },
+}
 
 
 def label(row: StudyRow, language: str) -> LabelRow:

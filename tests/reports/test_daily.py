@@ -23,7 +23,15 @@ from reports import daily
 from warehouse.connect import migrate, reader, writer
 from warehouse.load import load
 
-ORDER = ["positive_report_absent", "positive_unreported", "doubtful", "negative_report_present", "report_undecided", "settled", "not_analysed"]  # fmt: skip
+ORDER = [
+    "positive_report_absent",
+    "positive_unreported",
+    "doubtful",
+    "negative_report_present",
+    "report_undecided",
+    "settled",
+    "not_analysed",
+]
 HOSTILE = '<script>alert(1)</script><img src="https://evil.example/x"><link rel=attachment href="file:///etc/passwd">'
 
 
@@ -77,8 +85,13 @@ def make(warehouse_file: Path, simulated: ModuleType, site: str, out: Path, **op
     shown = [row for row in simulated.studies(plan) if row.day == simulated.DAY]
     simulated.thumbnails(out / "thumbnails", shown)
     with reader(warehouse_file) as connection:
-        links = {study: f"https://pacs.example.org/?study={study}" for study in daily.case_ids(connection, site, simulated.DAY)}
-        return daily.render(connection, site, simulated.DAY, out / "thumbnails", options.pop("links", links), out, **options)
+        links = {
+            study: f"https://pacs.example.org/?study={study}"
+            for study in daily.case_ids(connection, site, simulated.DAY)
+        }
+        return daily.render(
+            connection, site, simulated.DAY, out / "thumbnails", options.pop("links", links), out, **options
+        )
 
 
 @pytest.mark.parametrize("site", ["saint-aubin", "westbrook", "silent", "tiny", "empty"])
@@ -94,14 +107,18 @@ def test_the_list_holds_the_right_cases_in_the_right_order(
     assert made.flagged == sum(row.ai_result in ("positive", "doubtful") for row in rows)
     assert made.listed == truth.total()
     assert page.sections == [action for action in ORDER if truth[action]]
-    sheet = list(csv.reader(io.StringIO(made.csv.read_text("utf-8-sig")), delimiter=";" if plan.language == "fr" else ","))
+    sheet = list(
+        csv.reader(io.StringIO(made.csv.read_text("utf-8-sig")), delimiter=";" if plan.language == "fr" else ",")
+    )
     assert len(sheet) == 1 + truth.total()
     by_id = {row.study_uid: row for row in rows}
     listed = [by_id[line[-1]] for line in sheet[1:]]
     keys = [(ORDER.index(expected(row) or ""), row.report_label is not None, row.exam_completed) for row in listed]
     assert keys == sorted(keys)
     zone = ZoneInfo(plan.time_zone)
-    assert [line[1] for line in sheet[1:]] == [f"{row.exam_completed.astimezone(zone):%Y-%m-%d %H:%M}" for row in listed]
+    assert [line[1] for line in sheet[1:]] == [
+        f"{row.exam_completed.astimezone(zone):%Y-%m-%d %H:%M}" for row in listed
+    ]
 
 
 def test_the_page_needs_nothing_else(warehouse_file: Path, simulated: ModuleType, tmp_path: Path) -> None:
@@ -159,11 +176,26 @@ def hostile(tmp_path: Path, simulated: ModuleType) -> Path:
     migrate(path)
     done = datetime(2026, 6, 29, 8, tzinfo=UTC)
     row = replace(
-        simulated.studies(plan)[0], day=simulated.DAY, exam_completed=done, exam_started=done, region=HOSTILE, ai_result="positive",
-        score=0.9, report_state="final", report_label="absent", report_acuity="none", report_final=done, verdict=None,
-        verdict_at=None, report_message_id=simulated.pseudonym("m"), patient_class=HOSTILE, laterality=HOSTILE, sex=HOSTILE,
-        age_band=HOSTILE, modality=HOSTILE,
-    )  # fmt: skip
+        simulated.studies(plan)[0],
+        day=simulated.DAY,
+        exam_completed=done,
+        exam_started=done,
+        region=HOSTILE,
+        ai_result="positive",
+        score=0.9,
+        report_state="final",
+        report_label="absent",
+        report_acuity="none",
+        report_final=done,
+        verdict=None,
+        verdict_at=None,
+        report_message_id=simulated.pseudonym("m"),
+        patient_class=HOSTILE,
+        laterality=HOSTILE,
+        sex=HOSTILE,
+        age_band=HOSTILE,
+        modality=HOSTILE,
+    )
     shots, found = simulated.images(row)
     with writer(path) as connection:
         load(connection, "site", [simulated.facts(plan)])
@@ -178,7 +210,9 @@ def hostile(tmp_path: Path, simulated: ModuleType) -> Path:
 
 def test_hostile_text_stays_text(hostile: Path, simulated: ModuleType, tmp_path: Path) -> None:
     with reader(hostile) as connection:
-        made = daily.render(connection, "h", simulated.DAY, tmp_path / "none", {}, tmp_path, validated_regions={"wrist"})
+        made = daily.render(
+            connection, "h", simulated.DAY, tmp_path / "none", {}, tmp_path, validated_regions={"wrist"}
+        )
     page = read(made.html)
     assert page.tags["script"] == page.tags["img"] == page.tags["link"] == 0
     assert page.addresses == []

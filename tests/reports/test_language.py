@@ -68,8 +68,13 @@ def test_translations_fill_in_the_same_values() -> None:
 @pytest.mark.parametrize(
     ("text", "french", "english"),
     [
-        ("l'examen : 3 % ; « oui » !", f"l’examen{THIN}: 3{THIN}%{THIN}; «{THIN}oui{THIN}»{THIN}!", "l’examen : 3% ; « oui » !"),
+        (
+            "l'examen : 3 % ; « oui » !",
+            f"l’examen{THIN}: 3{THIN}%{THIN}; «{THIN}oui{THIN}»{THIN}!",
+            "l’examen : 3% ; « oui » !",
+        ),
         ("12:30", "12:30", "12:30"),
+        ("soit %(n)s : %(x)s %%", f"soit %(n)s{THIN}: %(x)s{THIN}%%", "soit %(n)s : %(x)s %%"),
     ],
 )
 def test_typesetting(text: str, french: str, english: str) -> None:
@@ -79,14 +84,23 @@ def test_typesetting(text: str, french: str, english: str) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "french"),
-    [(0, "0 min"), (0.5, "30 min"), (1, "1 h"), (3.4667, "3 h 28"), (23.999, "24 h"), (47.5, "47 h 30"), (48, "2 j"), (53.2, "2 j 5 h")],
+    [
+        (0, "0 min"),
+        (0.5, "30 min"),
+        (1, "1 h"),
+        (3.4667, "3 h 28"),
+        (23.999, "24 h"),
+        (47.5, "47 h 30"),
+        (48, "2 j"),
+        (53.2, "2 j 5 h"),
+    ],
 )
 def test_durations_show_two_units(hours: float, french: str) -> None:
     assert FR.hours(hours).replace("\u00a0", " ") == french
 
 
 def test_no_duration_has_sixty_minutes_or_twenty_four_hours_left() -> None:
-    for minutes in range(0, 60 * 80):
+    for minutes in range(60 * 80):
         shown = FR.hours(minutes / 60 - 1e-9 if minutes else 0).replace("\u00a0", " ")
         assert "60" not in shown.split(" ")
         assert not re.search(r"j 24 h", shown)
