@@ -234,7 +234,7 @@ class Intake:
         first = self.mask.of("message_id", events[0].message_id)
         control = self.mask.of("control_id", events[0].control_id) if events[0].control_id else None
         # Every report is unmatched until `ledger.settle_matches` finds its study.
-        outcome, codes = "unmatched", ("UNMATCHED", *events[0].flags)
+        outcome, codes = "unmatched", ("UNMATCHED", *hl7.outcome(events)[1])
         if first in known.messages:
             outcome, codes = "duplicate", ("DUPLICATE",)
         elif control is not None and control in known.controls:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -129,7 +129,8 @@ def label_reports(config: Config, site: str, day: date, progress: Progress | Non
     labels: list[ReportLabel] = []
     for content_id in files:
         data = (config.spool(site) / "messages" / f"{content_id}.hl7").read_bytes()
-        for entry in hl7.read(data, settings.gate_settings(), config.now(site, day)):
+        # As at the intake, a date is judged by the machine's clock: what was taken then is read alike now.
+        for entry in hl7.read(data, settings.gate_settings(), datetime.now(UTC)):
             labels += [_label(settings, event) for event in entry] if isinstance(entry, tuple) else []
     with writer(config) as connection:
         load.load(connection, "report_label", labels, site=site, pseudonymiser=mask)
@@ -141,6 +142,7 @@ def label_reports(config: Config, site: str, day: date, progress: Progress | Non
 def _label(site: Site, event: ReportEvent) -> ReportLabel:
     found = engine.label(event.text, site.language)
     kept = redact(found.evidence) if site.evidence == "redacted" and found.evidence else None
+    known = bool(found.evidence)
     return ReportLabel(
         message_id=event.message_id,
         label=found.label,
@@ -148,8 +150,8 @@ def _label(site: Site, event: ReportEvent) -> ReportLabel:
         tier=found.tier,
         language=found.language,
         evidence=kept,
-        start=found.start,
-        end=found.end,
+        start=found.start if known else None,
+        end=found.end if known else None,
         rules=found.rules,
         pack=found.pack,
     )
