@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from inference.training import dataset, loop
 from inference.training.finish import finish
@@ -66,7 +65,6 @@ def run(
     -------
     The bundle's folder; ``None`` when no epoch was completed in the hours given.
     """
-    torch.set_num_threads(2)
     out.mkdir(parents=True, exist_ok=True)
     everything = dataset.read_radiographs(data)
     chosen = [r for r in everything if r.fold in recipe.train_folds and not r.uncertain]

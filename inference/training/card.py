@@ -81,7 +81,8 @@ def model_card(description: dict[str, Any]) -> str:
 def _recipe(recipe: dict[str, Any]) -> str:
     stages = " then ".join(f"{s['epochs']} epochs at {s['size']} px" for s in recipe["stages"])
     return (
-        f"started from ImageNet weights; {stages}; boxes supervise the map. Folds "
+        f"started from ImageNet weights; {stages}; the weights are the running average after epoch "
+        f"{recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes supervise the map. Folds "
         f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch and "
         f"calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
         "scored as it is and mirrored, and the two averaged."

@@ -103,7 +103,7 @@ def decode(path: Path) -> npt.NDArray[np.float32]:
     """
     prepared = read_picture(path)
     if isinstance(prepared, Rejection):
-        raise ValueError(f"a training image cannot be read ({prepared.reasons[0]})")
+        raise ValueError(f"a training image cannot be read ({prepared.reasons[0]})")  # noqa: TRY004 - a value, not a type
     return prepared.image
 
 

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from inference import bundle
 from inference.training import assess, card, export
 from inference.training.dataset import Radiograph
@@ -32,11 +30,12 @@ def finish(
     Weights are read back from the file, so every figure is that of the bundle as
     it will be used.
     """
-    torch.set_num_threads(2)
     folder = out / "bundle"
     size = int(progress.history[-1]["size"])
     hours = sum(row["seconds"] for row in progress.history) / 3600
-    described = recipe.as_json()
+    same_size = [row for row in progress.history if row["size"] == size]
+    chosen = max(same_size, key=lambda row: (row["auroc"], row["epoch"]))
+    described = {**recipe.as_json(), "epochs_run": len(progress.history), "epoch_chosen": chosen["epoch"]}
 
     def describe(fit: export.Fit, performance: dict[str, Any]) -> bundle.Model:
         export.write_description(

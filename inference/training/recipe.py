@@ -62,7 +62,6 @@ class Recipe:
         Stage(epochs=10, size=256, batch=16, frozen=3),
         Stage(epochs=4, size=320, batch=16, frozen=3),
         Stage(epochs=5, size=384, batch=16, frozen=5),
-        Stage(epochs=4, size=448, batch=16, frozen=5),
     )
     train_folds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     calibration_folds: tuple[int, ...] = (6,)
