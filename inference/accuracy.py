@@ -15,6 +15,7 @@ from scipy.stats import norm, rankdata
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
+_AT_ONCE = 200
 _Z = float(norm.ppf(0.975))
 
 
@@ -73,15 +74,27 @@ def auroc_interval(
     if math.isnan(value):
         return Interval(value, math.nan, math.nan)
     codes = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    members = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+    count = int(codes.max()) + 1
     random = np.random.default_rng(seed)
     drawn = []
-    for _ in range(resamples):
-        chosen = random.integers(0, len(members), len(members))
-        index = np.concatenate([members[group] for group in chosen])
-        drawn.append(auroc(labels[index], scores[index]))
-    low, high = np.nanpercentile(drawn, (2.5, 97.5))
+    for start in range(0, resamples, _AT_ONCE):
+        # Drawing groups with replacement is giving each a multinomial number of copies.
+        times = random.multinomial(count, np.full(count, 1 / count), min(_AT_ONCE, resamples - start))
+        drawn.append(_weighted_auroc(labels, scores, times[:, codes]))
+    low, high = np.nanpercentile(np.concatenate(drawn), (2.5, 97.5))
     return Interval(value, float(low), float(high))
+
+
+def _weighted_auroc(labels: Labels, scores: Floats, times: npt.NDArray[np.int64]) -> Floats:
+    """AUROC [k] with each image counted ``times`` [k, n] times; NaN when a class is absent."""
+    order = np.argsort(scores, kind="stable")
+    first_of_ties = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    present = np.add.reduceat((times * (labels == 1))[:, order], first_of_ties, axis=1)
+    absent = np.add.reduceat((times * (labels == 0))[:, order], first_of_ties, axis=1)
+    below = np.cumsum(absent, axis=1) - absent / 2
+    pairs = present.sum(axis=1) * absent.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((present * below).sum(axis=1) / pairs, dtype=np.float64)
 
 
 def wilson(numerator: int, denominator: int) -> Rate:

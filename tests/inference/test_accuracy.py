@@ -62,6 +62,24 @@ def test_interval_by_group_is_wider_than_by_image():
     assert by_group.high - by_group.low > 1.5 * (by_image.high - by_image.low)
 
 
+def test_interval_is_that_of_drawing_groups_one_by_one():
+    random = np.random.default_rng(8)
+    groups = np.repeat(np.arange(40), 3)
+    labels = random.integers(0, 2, 120)
+    scores = np.round(random.normal(size=120) + labels, 1)  # with ties
+    drawn = []
+    for _ in range(1500):
+        index = np.concatenate([np.flatnonzero(groups == g) for g in random.integers(0, 40, 40)])
+        drawn.append(accuracy.auroc(labels[index], scores[index]))
+    found = accuracy.auroc_interval(labels, scores, groups)
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(drawn, (2.5, 97.5))), abs=0.015)
+
+
+def test_resamples_without_a_class_are_left_out():
+    found = accuracy.auroc_interval(np.array([1, 0, 0]), [0.9, 0.1, 0.2], resamples=50)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
+
+
 def test_calibration_error_by_hand():
     labels = np.array([1, 0, 1, 1])
     # bin 0.2..0.3: mean label 0.5, mean score 0.25; bin 0.9..1.0: 1.0 against 0.95
