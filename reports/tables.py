@@ -240,6 +240,8 @@ def drift(figures: MonthFigures, words: Language) -> list[Row]:
     for name, limit_name in pairs:
         limits = {tuple(value.stratum.items()): value for value in figures.values[limit_name]}
         for value in figures.values[name]:
+            if name == "case_mix_drift" and not value.stratum:
+                continue  # a month without studies has no mix
             limit = limits.get(tuple(value.stratum.items()))
             word = term(words, "mix", value.stratum["mix"]) if value.stratum else words.text("scores")
             rows.append(Row(_capital(word), (words.value(value), words.value(limit), _moved(value, limit, words))))
