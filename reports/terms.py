@@ -145,6 +145,8 @@ TERMS: dict[str, dict[str, str]] = {
         "specificity": "specificity",
         "accuracy": "accuracy",
         "macro_f1": "macro F1",
+        "peak_in_box": "highest point of the heat map within a marked fracture",
+        "calibration_error": "calibration error",
     },
     "action": {
         "positive_report_absent": "read again: AI positive, report without fracture",
