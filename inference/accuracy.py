@@ -144,23 +144,32 @@ def calibration_error(labels: Labels, scores: npt.ArrayLike, bins: int = 10) -> 
     return float(total / len(scores))
 
 
-def platt(labels: Labels, logits: npt.ArrayLike, iterations: int = 100) -> tuple[float, float]:
-    """Slope and intercept of Platt scaling by Newton's method on the log-likelihood.
+def platt(labels: Labels, logits: npt.ArrayLike) -> tuple[float, float]:
+    """Slope and intercept of Platt scaling; see :func:`logistic`."""
+    weights = logistic(labels, np.asarray(logits, dtype=np.float64)[:, np.newaxis])
+    return float(weights[0]), float(weights[1])
 
-    Targets are drawn in as Platt proposes, so separable data cannot give an
-    infinite slope.
+
+def logistic(labels: Labels, features: Floats, iterations: int = 100) -> Floats:
+    """Logistic regression by Newton's method: weights [k] of features [n, k], then the intercept.
+
+    Targets are drawn in a little, as Platt proposes, so separable data cannot give
+    infinite weights.
+
+    References
+    ----------
+    Platt J., "Probabilistic Outputs for Support Vector Machines", 1999.
     """
-    x = np.asarray(logits, dtype=np.float64)
     present = int((labels == 1).sum())
     absent = len(labels) - present
     target = np.where(labels == 1, (present + 1) / (present + 2), 1 / (absent + 2))
-    design = np.stack([x, np.ones_like(x)], axis=1)
-    beta = np.array([1.0, 0.0])
+    design = np.column_stack([features, np.ones(len(labels))])
+    beta = np.zeros(design.shape[1])
     for _ in range(iterations):
         p = 0.5 * (1 + np.tanh(0.5 * (design @ beta)))
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(2)
+        hessian = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(len(beta))
         step = np.linalg.solve(hessian, design.T @ (target - p))
         beta += np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-10:
             break
-    return float(beta[0]), float(beta[1])
+    return beta

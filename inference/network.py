@@ -47,6 +47,11 @@ _TOP_CELLS = 4
 _EPSILON = 1e-3  # TensorFlow's batch-norm epsilon, with which the weights were trained
 
 
+def strongest(cells: Tensor) -> Tensor:
+    """Mean logit [n] of the strongest cells of maps [n, h, w]."""
+    return cells.flatten(1).topk(_TOP_CELLS, dim=1).values.mean(dim=1)
+
+
 class _SameConv(nn.Conv2d):
     """Convolution padded as TensorFlow's "SAME" does for even input sizes.
 
@@ -144,8 +149,7 @@ class FractureNet(nn.Module):
         fused = functional.relu(self.map_lateral(lateral) + top)
         fused = functional.relu(self.map_mix(functional.relu(self.map_depthwise(fused))))
         cells = self.map_logit(fused).squeeze(1)
-        strongest = cells.flatten(1).topk(_TOP_CELLS, dim=1).values.mean(dim=1)
-        return image + self.map_weight * strongest, cells
+        return image + self.map_weight * strongest(cells), cells
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Score radiographs.

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from inference import bundle
-from inference.training import assess, card, export
+from inference.network import FractureNet
+from inference.training import assess, card, dataset, export, loop
 from inference.training.dataset import Radiograph
 from inference.training.loop import Progress
 from inference.training.recipe import Recipe
@@ -43,9 +46,14 @@ def finish(
         )
         return bundle.load(folder)
 
-    export.write_weights(progress.best, folder)
+    held = _of(radiographs, recipe.calibration_folds)
+    network = FractureNet()
+    network.load_state_dict(progress.best)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = loop.evidence(network, dataset.squares(data, held, size, out / "cache"))
+    export.write_weights(loop.balance(progress.best, found, loop.labels_of(held)), folder)
     model = describe(export.UNFITTED, {})
-    calibration = assess.read(model, _of(radiographs, recipe.calibration_folds), data)
+    calibration = assess.read(model, held, data)
     fitted = export.fit(
         assess.labels_of(calibration),
         assess.logits_of(calibration),

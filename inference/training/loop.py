@@ -16,8 +16,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from inference.accuracy import auroc
-from inference.network import FractureNet
+from inference import accuracy
+from inference.network import FractureNet, strongest
 from inference.training.augment import augment
 from inference.training.dataset import Radiograph
 from inference.training.recipe import Recipe
@@ -115,6 +115,38 @@ def scores(
     return np.concatenate(logits), np.concatenate(maps)
 
 
+def evidence(network: FractureNet, squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Global and map evidence, float64 [n, 2], each averaged over the image and its mirror image."""
+    total = np.zeros((len(squares), 2))
+    for view in (squares, np.ascontiguousarray(squares[:, :, ::-1])):
+        logits, cells = scores(network, view)
+        local = strongest(torch.from_numpy(cells)).numpy()
+        total += np.stack([logits - float(network.map_weight.detach()) * local, local], axis=1)
+    return total / 2
+
+
+def balance(
+    state: dict[str, Tensor], found: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
+) -> dict[str, Tensor]:
+    """Weigh global and map evidence anew on images that were not trained on.
+
+    On its training images the global logit is surer of itself than it deserves, so
+    training gives the map too little weight.
+
+    Parameters
+    ----------
+    found
+        Result of :func:`evidence`.
+    """
+    global_weight, map_weight, _ = np.maximum(accuracy.logistic(labels, found), 0.0)
+    return {
+        **state,
+        "image_logit.weight": state["image_logit.weight"] * float(global_weight),
+        "image_logit.bias": state["image_logit.bias"] * float(global_weight),
+        "map_weight": torch.tensor(float(map_weight)),
+    }
+
+
 def train(
     recipe: Recipe,
     pictures: Pictures,
@@ -155,7 +187,7 @@ def train(
         stage = recipe.stage(progress.epoch)
         squares, labels = evaluation(stage.size)
         logits, _ = scores(average, squares)
-        reached = auroc(labels, logits)
+        reached = accuracy.auroc(labels, logits)
         # Later stages see more detail, so each starts its own search for the best epoch.
         first = progress.epoch == 0 or recipe.stage(progress.epoch - 1) != stage
         if first or reached >= progress.best_auroc:

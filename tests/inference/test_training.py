@@ -200,6 +200,27 @@ def test_frozen_blocks_keep_weights_and_statistics():
     assert all(p.requires_grad for p in network.parameters())
 
 
+def test_evidence_is_weighed_as_the_held_out_labels_say():
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 2, 500)
+    deceived, honest = random.normal(size=500) * 5, random.normal(size=500) + 3 * labels
+    state = {"image_logit.weight": torch.ones(1, 2), "image_logit.bias": torch.ones(1), "map_weight": torch.ones(())}
+    balanced = loop.balance(state, np.stack([deceived, honest], axis=1), labels)
+    assert 0 <= balanced["image_logit.weight"][0, 0] == balanced["image_logit.bias"][0] < 0.2
+    assert balanced["map_weight"] > 2
+    assert state["map_weight"] == 1  # the checkpoint's own weights stay as they were
+
+
+def test_evidence_adds_up_to_the_networks_logit():
+    torch.manual_seed(0)
+    network = FractureNet().eval()
+    squares = np.random.default_rng(0).integers(0, 255, (3, 64, 64)).astype(np.uint8)
+    mirrored = np.ascontiguousarray(squares[:, :, ::-1])
+    both = (loop.scores(network, squares)[0] + loop.scores(network, mirrored)[0]) / 2
+    found = loop.evidence(network, squares)
+    np.testing.assert_allclose(found[:, 0] + 0.5 * found[:, 1], both, atol=1e-5)
+
+
 def test_operating_points_reach_what_was_asked():
     random = np.random.default_rng(2)
     labels = (random.random(400) < 0.3).astype(np.int64)
