@@ -83,8 +83,8 @@ def _recipe(recipe: dict[str, Any]) -> str:
     return (
         f"started from ImageNet weights; {stages}; the weights are the running average after epoch "
         f"{recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes supervise the map. Folds "
-        f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, weigh map against global evidence and "
-        f"calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
+        f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, weigh map against "
+        f"global evidence and calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
         "scored as it is and mirrored, and the two averaged."
     )
 

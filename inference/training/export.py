@@ -105,6 +105,7 @@ def fit(
         ``positive`` is the lowest score that reaches it, never below ``doubtful``.
     """
     slope, intercept = accuracy.platt(labels, logits)
+    slope = max(slope, 1e-3)  # a network that learnt nothing still makes a bundle, and an honest card
     scores = 1 / (1 + np.exp(-(slope * logits + intercept)))
     present, absent = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
     missed = int(np.floor(len(present) * (1 - sensitivity) + 1e-9))

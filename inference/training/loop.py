@@ -139,6 +139,8 @@ def balance(
         Result of :func:`evidence`.
     """
     global_weight, map_weight, _ = np.maximum(accuracy.logistic(labels, found), 0.0)
+    if global_weight == 0 and map_weight == 0:  # nothing learnt: there is nothing to weigh
+        return state
     return {
         **state,
         "image_logit.weight": state["image_logit.weight"] * float(global_weight),
