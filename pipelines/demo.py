@@ -145,7 +145,7 @@ def site_file(site: SiteModel, home: Path) -> dict[str, Any]:
 
 
 def _plan(site: SiteModel, days: list[date], found: list[pictures.Picture] | None) -> list[SimulatedStudy]:
-    studies = plan(site, days[0], days[-1])
+    studies = plan(history.eventful(site, days[-1]), days[0], days[-1])
     return studies if found is None else pictures.cast(studies, found)
 
 

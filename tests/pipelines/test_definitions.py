@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,6 +9,13 @@ import yaml
 
 from pipelines.definitions import build
 from pipelines.init import init
+
+
+@pytest.fixture(scope="module", autouse=True)
+def instance() -> Iterator[dg.DagsterInstance]:
+    """One instance for all: building definitions looks at the last one made, even after its end."""
+    with dg.instance_for_test() as made:
+        yield made
 
 
 @pytest.fixture
@@ -57,18 +65,17 @@ def test_every_site_has_its_schedules_in_its_own_zone(home: Path) -> None:
     ],
 )
 def test_a_schedule_asks_for_the_day_or_month_before(
-    home: Path, name: str, zone: str, local: datetime, partition: str
+    instance: dg.DagsterInstance, home: Path, name: str, zone: str, local: datetime, partition: str
 ) -> None:
     definitions = build(home)
     schedule = next(item for item in definitions.schedules or [] if item.name == name)
     moment = local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
-    with dg.instance_for_test() as instance:
-        context = dg.build_schedule_context(
-            instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
-        )
-        request = schedule(context)  # type: ignore[operator]
-        assert request.partition_key == partition
-        assert name.split("_")[1] in instance.get_dynamic_partitions("site")
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=moment, repository_def=definitions.get_repository_def()
+    )
+    request = schedule(context)  # type: ignore[operator]
+    assert request.partition_key == partition
+    assert name.split("_")[1] in instance.get_dynamic_partitions("site")
 
 
 def test_without_a_home_the_graph_is_shown_and_no_site(tmp_path: Path) -> None:
@@ -77,12 +84,12 @@ def test_without_a_home_the_graph_is_shown_and_no_site(tmp_path: Path) -> None:
     assert len(list(definitions.resolve_asset_graph().get_all_asset_keys())) == 7
 
 
-def test_the_sensor_adds_new_sites_and_forgets_none(home: Path) -> None:
+def test_the_sensor_adds_new_sites_and_forgets_none(instance: dg.DagsterInstance, home: Path) -> None:
     definitions = build(home)
     sensor = next(iter(definitions.sensors or []))
-    with dg.instance_for_test() as instance:
-        instance.add_dynamic_partitions("site", ["closed", "paris"])
-        context = dg.build_sensor_context(instance=instance, resources=definitions.resources)
-        result = sensor(context)  # type: ignore[operator]
+    instance.add_dynamic_partitions("site", ["closed", "paris", "toronto"])
+    instance.delete_dynamic_partition("site", "toronto")
+    context = dg.build_sensor_context(instance=instance, resources=definitions.resources)
+    result = sensor(context)  # type: ignore[operator]
     added = [key for request in result.dynamic_partitions_requests for key in request.partition_keys]
     assert added == ["toronto"]
