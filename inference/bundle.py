@@ -283,7 +283,7 @@ def _onnx(weights: Path, architecture: str) -> Forward:
     options.intra_op_num_threads = torch.get_num_threads()
     try:
         session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no public base class
+    except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no public base class
         raise BundleError(
             f"{weights.name} is not an ONNX file that the installed onnxruntime can read "
             f"({type(error).__name__}): export it again."
@@ -298,7 +298,7 @@ def _onnx(weights: Path, architecture: str) -> Forward:
     def forward(batch: Array) -> tuple[Array, Array]:
         try:
             logit, cells = session.run(None, {name: batch})
-        except Exception as error:  # as above
+        except Exception as error:  # noqa: BLE001 - as above
             raise ModelOutputError(
                 f"the model failed on an input of its stated size ({type(error).__name__}): use another bundle."
             ) from None

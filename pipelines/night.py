@@ -28,7 +28,7 @@ from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import chunks, writer
 from reports import daily
-from warehouse import connect, identified, ledger, load, nights, pending, publish, rows, study
+from warehouse import cases, connect, identified, ledger, load, nights, pending, publish, rows, study
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.site import SiteFacts
 
@@ -234,7 +234,7 @@ def summary(config: Config, site: str, day: date) -> dict[str, Any]:
     with connect.reader(config.published) as connection:
         status, error = nights.states(connection, site, [day]).get(day, ("failed", "NOT_RUN"))
         sums = ledger.outcome_sums(connection, site, day)
-        studies, flagged = nights.day_counts(connection, site, day)
+        counts = cases.day_counts(connection, site, day)
     folder = config.list_folder(site, day)
     return {
         "site": site,
@@ -242,8 +242,8 @@ def summary(config: Config, site: str, day: date) -> dict[str, Any]:
         "status": status,
         "error": error,
         "ledger": {**sums, "offered": sum(sum(kind.values()) for kind in sums.values())},
-        "studies": studies,
-        "flagged": flagged,
+        "studies": counts.studies,
+        "flagged": counts.positive + counts.doubtful,
         "made": sorted(str(path) for path in folder.glob("list.*")),
     }
 

@@ -36,10 +36,3 @@ def states(connection: DuckDBPyConnection, site: str, days: Sequence[date]) -> d
     """Return (status, error code) of those of these nights that were ever run."""
     rows = connection.execute(statement("night_rows"), {"site": site, "days": list(days)}).fetchall()
     return {day: (status, error) for day, status, error in rows}
-
-
-def day_counts(connection: DuckDBPyConnection, site: str, day: date) -> tuple[int, int]:
-    """Return the number of studies of a local day, and of flagged ones."""
-    row = connection.execute(statement("day_counts"), {"site": site, "day": day}).fetchone()
-    assert row is not None  # an aggregate always has a row
-    return int(row[0]), int(row[1])

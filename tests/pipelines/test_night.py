@@ -129,7 +129,8 @@ def test_every_deciding_reason_is_the_one_meant(ran: tuple[Config, list[simulate
         for offer in truth.offers
         if offer.outcome in ("quarantined", "conflict", "duplicate")
     )
-    sql = "select outcome, reasons[1], count(*) from ledger where outcome in ('quarantined', 'conflict', 'duplicate') group by all"
+    decided = "outcome in ('quarantined', 'conflict', 'duplicate')"
+    sql = f"select outcome, reasons[1], count(*) from ledger where {decided} group by all"
     assert Counter({(outcome, reason): n for outcome, reason, n in table(loaded, sql)}) == expected
 
 

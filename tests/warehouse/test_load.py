@@ -137,9 +137,9 @@ def test_only_what_is_excluded_by_name_is_dropped(connection: Any, make: Any) ->
 
 def test_times_without_a_zone_are_refused(connection: Any, make: Any) -> None:
     with pytest.raises(NaiveTimeError):
-        make.keep(connection, "instance", [make.instance("1", acquired_at=datetime(2025, 3, 10))])  # noqa: DTZ001
+        make.keep(connection, "instance", [make.instance("1", acquired_at=datetime(2025, 3, 10))])
     with pytest.raises(NaiveTimeError):
-        make.keep(connection, "instance", [make.instance("1")], received_at=datetime(2025, 3, 10))  # noqa: DTZ001
+        make.keep(connection, "instance", [make.instance("1")], received_at=datetime(2025, 3, 10))
 
 
 def test_times_of_any_zone_are_stored_as_the_same_moment(connection: Any, make: Any) -> None:
