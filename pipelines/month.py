@@ -49,14 +49,18 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
     A report into the home is an issue: its data cut and hashes are kept, and a changed month gets
     the next issue number beside the one before, never in its place. With `out`, nothing is kept.
     """
+    from inference import bundle  # noqa: PLC0415 - loads torch
+
     require_data(config, site, month)
     settings = config.site(site)
     definition = _definition(config, settings)
+    described = bundle.describe(config.bundle(site))
     with connect.reader(config.published) as connection:
         data_sha256 = freeze.data_sha256(connection, site, month)
         provenance = Provenance(
             reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
-            accuracy=(*_model_accuracy(config, site), *_labeller_accuracy(settings.language)),
+            accuracy=(*_model_accuracy(described), *_labeller_accuracy(settings.language)),
+            thresholds=described["operating_points"],
             versions=installed_versions(),
             data_sha256=data_sha256,
         )
@@ -102,11 +106,8 @@ def _sha256(data: Any) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _model_accuracy(config: Config, site: str) -> list[Accuracy]:
+def _model_accuracy(described: dict[str, Any]) -> list[Accuracy]:
     """Return what the bundle states of its own measured performance on the held-out images."""
-    from inference import bundle  # noqa: PLC0415 - loads torch
-
-    described = bundle.describe(config.bundle(site))
     test = described["performance"].get("test", {})
     points = {
         f"{point}: {measure}": test.get(point, {}).get(measure)

@@ -59,6 +59,8 @@ class Provenance:
         Sentence of each reason code in the language of the site; a code without one is shown as it is.
     accuracy
         Measured performance of model and labeller.
+    thresholds
+        The model's operating points, ``doubtful`` and ``positive``; empty where they are not known.
     versions
         Version of each component by name; `installed_versions` gives the usual ones.
     data_sha256
@@ -67,6 +69,7 @@ class Provenance:
 
     reason_sentences: Mapping[str, str] = field(default_factory=dict)
     accuracy: tuple[Accuracy, ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     data_sha256: str | None = None
 
