@@ -243,7 +243,7 @@ def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Ch
         return Chart(
             f"trend_{name}", None, "", refs, words.text("A trend needs at least two months; it will appear here.")
         )
-    figure = blank(words, WIDE, 110, 46, 110, 12, 20)
+    figure = blank(words, WIDE, 110, 46, 136, 12, 20)
     figure.axis("xaxis", range=[-0.3, len(entries) - 0.7], tickvals=list(range(len(entries))))
     figure.axis("xaxis", ticktext=[plain(_tick(words, month, index)) for index, (month, _) in enumerate(entries)])
     place = {month: index for index, (month, _) in enumerate(entries)}
@@ -257,7 +257,7 @@ def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Ch
             places[-1],
             control.mean,
             words.text("mean %(value)s", value=_worded(words, known[-1][1], control.mean)),
-            shift=(46, 0),
+            shift=(58, 0),
         )
     odd = {place[signal.month] for signal in control.signals}
     figure.add(
