@@ -219,7 +219,7 @@ def demo(
         Path | None, typer.Option(help="Folder of real JPEG or PNG radiographs to use instead of drawings.")
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="CSV with columns image (or image_id) and label 0/1.")] = None,
-    nights: Annotated[int, typer.Option(min=1, max=14, help="Nights to run with images.")] = 3,
+    nights: Annotated[int, typer.Option(min=1, max=14, help="Nights to run with images.")] = 2,
 ) -> None:
     """Three simulated sites, end to end: nights through Dagster, flagged lists, monthly PDFs.
 

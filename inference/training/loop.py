@@ -125,6 +125,12 @@ def evidence(network: FractureNet, squares: npt.NDArray[np.uint8]) -> npt.NDArra
     return total / 2
 
 
+def balanced_auroc(found: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> float:
+    """AUROC of :func:`evidence` once it is weighed by :func:`balance`: what an epoch is chosen by."""
+    weights = np.maximum(accuracy.logistic(labels, found)[:2], 0.0)
+    return accuracy.auroc(labels, found @ weights)
+
+
 def balance(
     state: dict[str, Tensor], found: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
 ) -> dict[str, Tensor]:
@@ -188,8 +194,7 @@ def train(
         mean_loss = _epoch(network, average, optimiser, recipe, pictures, epoch=progress.epoch)
         stage = recipe.stage(progress.epoch)
         squares, labels = evaluation(stage.size)
-        logits, _ = scores(average, squares)
-        reached = accuracy.auroc(labels, logits)
+        reached = balanced_auroc(evidence(average, squares), labels)
         # Later stages see more detail, so each starts its own search for the best epoch.
         first = progress.epoch == 0 or recipe.stage(progress.epoch - 1) != stage
         if first or reached >= progress.best_auroc:
