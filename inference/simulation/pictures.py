@@ -85,7 +85,8 @@ def _with_pictures(study: SimulatedStudy, decks: Mapping[bool, list[Picture]]) -
     first = deck.pop(0)
     deck.append(first)
     chosen = [first]
-    for _ in study.views[1:]:
+    # Pictures of an unknown region are not put together: they would show two parts of the body.
+    for _ in study.views[1:] if first.region else ():
         other = next((item for item in deck if item.region == first.region and item not in chosen), None)
         if other is not None:
             deck.remove(other)
