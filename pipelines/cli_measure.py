@@ -114,7 +114,9 @@ def _every_hundred(done: int, total: int) -> None:
 
 @eval_app.command("reports")
 def eval_reports(
-    file: Annotated[Path, typer.Argument(help="JSON lines with id, language, text, gold.")],
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines with id, language, text, gold.")
+    ],
     as_json: AsJson = False,
     labels: Annotated[
         Path | None, typer.Option(help="Write id, label and evidence of each report to this JSONL.")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import statistics
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from inference.simulation.site import SAINT_AUBIN
 from inference.simulation.study import CANARIES, SimulatedStudy
 from pipelines import config, demo, night
 from pipelines.config import Config
+from reports import kpi
 from warehouse import connect, pseudonym
 
 pytestmark = [
@@ -155,6 +157,44 @@ def test_studies_equal_the_truth(ran: tuple[Config, list[simulated.NightTruth]])
         if finals:
             assert final.replace(microsecond=0) == min(finals).replace(microsecond=0)
         assert (state == "unreported") == (not known)
+
+
+def test_the_figures_of_the_month_equal_those_counted_from_the_truth(
+    ran: tuple[Config, list[simulated.NightTruth]],
+) -> None:
+    loaded, truths = ran
+    studies = [item for truth in truths for item in truth.studies if item["in_scope"]]
+    cutoff = truths[-1].cutoff
+    with connect.reader(loaded.published) as connection:
+        figures = kpi.month_figures(connection, SITE.site, "2026-10")
+
+    def count(name: str, **stratum: str | int) -> float | None:
+        found = figures.one(name, **stratum)
+        return found.value if found else 0
+
+    hours, waiting = [], 0
+    for item in studies:
+        told = [
+            datetime.fromisoformat(report["at"])
+            for report in item["reports"]
+            if report["status"] == "final" and datetime.fromisoformat(report["emitted_at"]) <= cutoff
+        ]
+        waiting += not told
+        if told:
+            hours.append((min(told) - datetime.fromisoformat(item["exam_completed"])).total_seconds() / 3600)
+    usable = [each for each in hours if each >= 0]
+    assert count("volume") == len(studies)
+    assert count("images") == sum(item["images"] for item in studies)
+    assert count("patients") == len({item["patient_id"] for item in studies})
+    for day in DAYS:
+        assert count("volume_by_day", day=day.isoformat()) == sum(item["day"] == day.isoformat() for item in studies)
+    for (region, modality), n in Counter((item["region"], item["modality"]) for item in studies).items():
+        assert count("volume_by_region", region=region, modality=modality) == n
+    assert count("unreported", waiting="any") == waiting
+    assert count("report_turnaround", quantile="median") == pytest.approx(statistics.median(usable), abs=1 / 3600)
+    offered = Counter((offer.kind, offer.outcome) for truth in truths for offer in truth.offers)
+    for (kind, outcome), n in offered.items():
+        assert count("offered", kind=kind, outcome=outcome) == n
 
 
 def test_a_second_run_adds_and_changes_nothing(ran: tuple[Config, list[simulated.NightTruth]]) -> None:
