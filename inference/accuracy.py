@@ -73,7 +73,7 @@ def auroc_interval(
     value = auroc(labels, scores)
     if math.isnan(value):
         return Interval(value, math.nan, math.nan)
-    codes = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    codes = np.arange(len(labels)) if groups is None else _numbered(groups)
     count = int(codes.max()) + 1
     random = np.random.default_rng(seed)
     drawn = []
@@ -83,6 +83,12 @@ def auroc_interval(
         drawn.append(_weighted_auroc(labels, scores, times[:, codes]))
     low, high = np.nanpercentile(np.concatenate(drawn), (2.5, 97.5))
     return Interval(value, float(low), float(high))
+
+
+def _numbered(groups: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Number groups in the order met, so that their names cannot change what is drawn."""
+    _, first, codes = np.unique(groups, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[codes], dtype=np.int64)
 
 
 def _weighted_auroc(labels: Labels, scores: Floats, times: npt.NDArray[np.int64]) -> Floats:

@@ -75,6 +75,15 @@ def test_interval_is_that_of_drawing_groups_one_by_one():
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(drawn, (2.5, 97.5))), abs=0.015)
 
 
+def test_names_of_groups_do_not_change_the_interval():
+    random = np.random.default_rng(9)
+    groups = np.repeat(np.arange(5, 25), 4)
+    labels = random.integers(0, 2, 80)
+    scores = random.normal(size=80) + labels
+    numbers = accuracy.auroc_interval(labels, scores, groups)
+    assert accuracy.auroc_interval(labels, scores, [str(group) for group in groups]) == numbers
+
+
 def test_resamples_without_a_class_are_left_out():
     found = accuracy.auroc_interval(np.array([1, 0, 0]), [0.9, 0.1, 0.2], resamples=50)
     assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
