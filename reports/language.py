@@ -1,7 +1,8 @@
 """Words, numbers, durations and dates in the language of a site, with its typography.
 
-Messages are English; `locale/<code>/LC_MESSAGES/bilan.po` translates them. The catalogues are read
-as they are, so that no compiled file can be older than its source.
+Messages are English; the catalogues `locale/<code>/LC_MESSAGES/*.po`, one for each part of the product
+(`bilan.po`: lists and monthly report), translate them. They are read as they are, so that no compiled
+file can be older than its source.
 """
 
 from __future__ import annotations
@@ -173,9 +174,20 @@ def language(code: str) -> Language:
 
 
 def read_catalogue(code: str) -> Catalog | None:
-    """Return the catalogue of a language as it is written, or None for English."""
-    file = resources.files("reports").joinpath("locale", code, "LC_MESSAGES", "bilan.po")
-    return read_po(io.BytesIO(file.read_bytes()), locale=code) if file.is_file() else None
+    """Return the catalogues of a language as they are written, in one, or None for English."""
+    folder = resources.files("reports").joinpath("locale", code, "LC_MESSAGES")
+    if not folder.is_dir():
+        return None
+    whole: Catalog | None = None
+    for file in sorted((file for file in folder.iterdir() if file.name.endswith(".po")), key=lambda file: file.name):
+        part = read_po(io.BytesIO(file.read_bytes()), locale=code)
+        if whole is None:
+            whole = part
+            continue
+        for message in part:
+            if message.id:
+                whole[message.id] = message
+    return whole
 
 
 def _catalogue(code: str) -> gettext.NullTranslations:
