@@ -199,6 +199,42 @@ REASONS: dict[str, Reason] = {
     ),
     "LATE_REPORT": Reason("accepted_flagged", "Compte rendu arrivé très tard.", "The report came very late."),
     "UNMATCHED": Reason("unmatched", "Aucune étude correspondante à ce jour.", "No matching study so far."),
+    # Transport: what never became a whole file
+    "WRONG_OBJECT": Reason(
+        "quarantined",
+        "Le PACS a envoyé un autre objet que celui demandé.",
+        "The PACS sent another object than the one asked for.",
+    ),
+    "NOT_FETCHED": Reason(
+        "quarantined",
+        "Annoncé par le PACS, qui ne l'a pas remis.",
+        "Listed by the PACS, which did not hand it over.",
+    ),
+    "BAD_LISTING": Reason(
+        "quarantined",
+        "Annoncé par le PACS sous un identifiant impossible.",
+        "Listed by the PACS under an impossible identifier.",
+    ),
+    "CALLER_REFUSED": Reason(
+        "quarantined",
+        "Connexion refusée : titre AE inconnu ou non autorisé.",
+        "Connection refused: an AE title that is unknown or not allowed.",
+    ),
+    "TOO_MANY_CONNECTIONS": Reason(
+        "quarantined",
+        "Connexion refusée : trop de connexions à la fois.",
+        "Connection refused: too many connections at once.",
+    ),
+    "BAD_PROTOCOL": Reason(
+        "quarantined",
+        "Octets reçus qui ne suivent pas le protocole.",
+        "Bytes received that do not follow the protocol.",
+    ),
+    "INCOMPLETE_TRANSFER": Reason(
+        "quarantined",
+        "Transfert interrompu avant la fin.",
+        "The transfer ended before all was there.",
+    ),
     # Inference
     "MODEL_FAILED": Reason(
         "accepted_flagged", "Le modèle n'a pas pu analyser l'image.", "The model could not analyse the image."

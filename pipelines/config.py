@@ -11,12 +11,12 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
+from pipelines.source_settings import SITE_NAME, FolderSource, Strict
 
-SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 # What to write, for fields whose rule is a pattern.
 REMEDIES = {
     "country": "write two capital letters such as FR (ISO 3166-1)",
@@ -36,28 +36,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 T = TypeVar("T", bound="Strict")
 
 
-class Strict(BaseModel):
-    """Unknown keys are mistakes: a misspelt option must not be silently without effect."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Opening(Strict):
     """Opening hours of the department, local time."""
 
     start: Clock = "08:00"
     end: Clock = "18:30"
     weekdays: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5)
-
-
-class FolderSource(Strict):
-    """A folder where images or messages arrive, at any depth and with any extension."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
-    type: Literal["folder"]
-    path: Path
-    content: Literal["dicom", "hl7"]
-    stable_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
 
 
 class Scope(Strict):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from pipelines.config import SITE_NAME
 from pipelines.errors import ConfigError, Problem
+from pipelines.source_settings import SITE_NAME
 from warehouse import pseudonym
 
 FOLDERS = ("sites", "keys", "data", "spool", "quarantine", "issued", "dagster", "logs", "inbox/dicom", "inbox/hl7")

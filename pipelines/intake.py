@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference import dicom, hl7
 from inference.records import Instance, Rejection, ReportEvent
-from pipelines.config import Config, FolderSource, Site
+from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
-from pipelines.sources import folder
-from pipelines.sources.folder import Offered
+from pipelines.sources import connected
+from pipelines.sources.offered import Offered, Source
 from warehouse import connect, identified, ledger, load, pending
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.rows import LedgerRow
@@ -67,11 +67,16 @@ class Judged:
     refuse: Path | None = None
 
 
-def take(config: Config, name: str, day: date, content: str, progress: Progress | None = None) -> dict[str, int]:
-    """Take everything stable that the site's sources of one kind offer and the ledger lacks.
+def take(
+    config: Config, name: str, days: Sequence[date], content: str, progress: Progress | None = None
+) -> dict[str, int]:
+    """Take everything that the site's sources of one kind offer and the ledger lacks.
 
     Parameters
     ----------
+    days
+        Local days, oldest first: a PACS is asked for these, a folder gives all that it has. The
+        rows are those of the last one's night.
     content
         ``dicom`` or ``hl7``.
 
@@ -87,30 +92,39 @@ def take(config: Config, name: str, day: date, content: str, progress: Progress 
     """
     site = config.site(name)
     mask = Pseudonymiser(read_key(config.key(name)))
-    gate = Intake(site, day, config.now(name, day), mask, config.spool(name), config.quarantine(name))
+    gate = Intake(site, days[-1], config.now(name, days[-1]), mask, config.spool(name), config.quarantine(name))
     with writer(config) as connection:
         places = ledger.known_places(connection, name)
+        images = ledger.offered_instances(connection, name)
     counts: Counter[str] = Counter()
     unreachable: list[str] = []
-    for source in (source for source in site.sources if source.content == content):
+    for settings in (source for source in site.sources if source.content == content):
+        source = connected.source(config, site, settings)
         try:
-            for chunk in chunks(_new(gate, source, places), CHUNK):
+            for chunk in chunks(_new(gate, source, days, places, images), CHUNK):
                 counts.update(_commit(config, gate, [gate.read(offered, content) for offered in chunk]))
+                for offered in chunk:
+                    source.done(offered)
                 if progress:
                     progress(f"{name}: {sum(counts.values())} {content} files and messages taken")
         except SourceUnreachableError as error:
             unreachable.append(str(error))
         except PermissionError:
-            unreachable.append(f"source {source.name}: a file in it cannot be read; check its permissions")
+            unreachable.append(f"source {settings.name}: a file in it cannot be read; check its permissions")
     if unreachable:
         raise SourceUnreachableError("\n".join(unreachable))
     return dict(counts)
 
 
-def _new(gate: Intake, source: FolderSource, places: set[tuple[str, str]]) -> Iterator[Offered]:
-    # Stability is a matter of the machine's clock, also when ours is simulated.
-    for offered in folder.stable(source.name, source.path, datetime.now(UTC), source.stable_seconds):
-        if gate.place(offered) not in places:
+def _new(
+    gate: Intake, source: Source, days: Sequence[date], places: set[tuple[str, str]], images: set[str]
+) -> Iterator[Offered]:
+    for listed in source.changed(days):
+        known = listed.instance_uid is not None and gate.mask.of("instance_uid", listed.instance_uid) in images
+        if known or gate.place(listed) in places:
+            continue
+        offered = source.fetch(listed)
+        if offered is not None and (offered.stamp == listed.stamp or gate.place(offered) not in places):
             yield offered
 
 
@@ -173,13 +187,19 @@ class Intake:
     def read(self, offered: Offered, content: str) -> Read:
         """Read one file through the gate; its bytes decide, never its name."""
         settings, now = self.site.gate_settings(), datetime.now(UTC)
+        if offered.refusal is not None:
+            digest = hashlib.sha256(offered.path.read_bytes()).hexdigest()
+            return Read(offered, digest, [Rejection("quarantined", (offered.refusal,))])
         if content == "hl7":
             data = offered.path.read_bytes()
             entries = list(hl7.read(data, settings, now)) or [Rejection("not_hl7", ("NOT_HL7",))]
             return Read(offered, hashlib.sha256(data).hexdigest(), entries)
         with offered.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Read(offered, digest, [dicom.gate(offered.path, settings, now)])
+        entry = dicom.gate(offered.path, settings, now)
+        if offered.instance_uid and isinstance(entry, Instance) and entry.instance_uid != offered.instance_uid:
+            entry = Rejection("quarantined", ("WRONG_OBJECT",))
+        return Read(offered, digest, [entry])
 
     def known(self, connection: DuckDBPyConnection, read: list[Read]) -> Known:
         """Look up which of a chunk's images and messages were taken before."""

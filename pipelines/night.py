@@ -1,7 +1,7 @@
 """One site's night: take what was offered, infer, read reports, assemble, issue the list.
 
-Each step is a function of the configuration, a site and a local date; it can be run alone and
-again, and returns counts only. The Dagster assets call them in order.
+Each step is a function of the configuration, a site and local dates (oldest first); it can be run
+alone and again, and returns counts only. The Dagster assets call them in order.
 """
 
 from __future__ import annotations
@@ -49,25 +49,26 @@ def begin(config: Config, site: str, days: Sequence[date]) -> None:
             nights.clear(connection, site, day)
 
 
-def take_images(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
-    """Take what the image sources offer; a source that cannot be read fails the night at its end."""
-    return _take(config, site, day, "dicom", progress)
+def take_images(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
+    """Take what the image sources offer; a source that cannot be read fails the nights at their end."""
+    return _take(config, site, days, "dicom", progress)
 
 
-def take_messages(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
-    """Take what the message sources offer; a source that cannot be read fails the night at its end."""
-    return _take(config, site, day, "hl7", progress)
+def take_messages(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
+    """Take what the message sources offer; a source that cannot be read fails the nights at their end."""
+    return _take(config, site, days, "hl7", progress)
 
 
-def _take(config: Config, site: str, day: date, content: str, progress: Progress | None) -> dict[str, int]:
+def _take(config: Config, site: str, days: Sequence[date], content: str, progress: Progress | None) -> dict[str, int]:
     try:
-        return intake.take(config, site, day, content, progress)
+        return intake.take(config, site, days, content, progress)
     except SourceUnreachableError as error:
         if progress:
             progress(f"{site}: {error}")
         # The list is still made of what there is: a silent RIS must not hide this night's images.
         with writer(config) as connection:
-            nights.fail(connection, site, day, "SOURCE_UNREACHABLE")
+            for day in days:
+                nights.fail(connection, site, day, "SOURCE_UNREACHABLE")
         return {}
 
 
@@ -83,8 +84,9 @@ def recorded(config: Config, site: str, days: Sequence[date]) -> Iterator[None]:
         raise
 
 
-def infer_images(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
+def infer_images(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
     """Score every accepted in-scope image that the site's model has not scored yet."""
+    day = days[-1]
     folder, described = _model(config, site)
     with writer(config) as connection:
         images = pending.images(connection, site, described["sha256"])
@@ -121,7 +123,7 @@ def _keep(config: Config, site: str, day: date, chunk: list[Inferred]) -> None:
             intake.copy(item.task.path, config.quarantine(site) / f"{item.task.instance_uid}.bin")
 
 
-def label_reports(config: Config, site: str, day: date, progress: Progress | None = None) -> dict[str, int]:
+def label_reports(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
     """Label every report event that has no label yet."""
     settings, mask = config.site(site), _mask(config, site)
     with writer(config) as connection:

@@ -47,6 +47,11 @@ def known_places(connection: DuckDBPyConnection, site: str) -> set[tuple[str, st
     return set(connection.execute(statement("known_places"), {"site": site}).fetchall())
 
 
+def offered_instances(connection: DuckDBPyConnection, site: str) -> set[str]:
+    """Return every image (pseudonym) that was ever offered: what needs no fetching again."""
+    return {image for (image,) in connection.execute(statement("offered_instances"), {"site": site}).fetchall()}
+
+
 def known_instances(connection: DuckDBPyConnection, site: str, instance_uids: Iterable[str]) -> dict[str, str]:
     """Return the `content_id` of those of these images (pseudonyms) that were accepted before.
 

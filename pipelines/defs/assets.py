@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pipelines.defs.resources import BilanHome
 POOL = "warehouse"
 ONE_RUN = dg.BackfillPolicy.single_run()
 RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
-Step = Callable[[Config, str, date, night.Progress | None], dict[str, int]]
+Step = Callable[[Config, str, Sequence[date], night.Progress | None], dict[str, int]]
 
 
 @dg.asset(
@@ -151,7 +151,7 @@ def _steps(context: dg.AssetExecutionContext, config: Config, step: Step) -> dg.
     for site, days in site_days(context).items():
         night.begin(config, site, days)
         with night.recorded(config, site, days):
-            counts.update(step(config, site, days[-1], context.log.info))
+            counts.update(step(config, site, days, context.log.info))
     return dg.MaterializeResult(metadata=_metadata(counts, started))
 
 

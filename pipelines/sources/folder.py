@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pipelines.errors import SourceUnreachableError
+from pipelines.sources.offered import Offered
 
 # What transfer tools call a file that is not yet whole.
 PARTIAL = (".part", ".partial", ".tmp", ".filepart", ".crdownload")
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
-    """One stable file of a source. `place` is its path in the source; `stamp` is size and mtime."""
+class Folder:
+    """A folder as a source: it lists files that are whole; nothing in it is changed or removed."""
 
-    source: str
+    name: str
     path: Path
-    place: str
-    stamp: str
-    size: int
+    stable_seconds: float
+
+    def changed(self, days: Sequence[date]) -> Iterator[Offered]:  # noqa: ARG002 - a folder gives all that it has
+        """List every stable file, whatever its day."""
+        # Stability is a matter of the machine's clock, also when ours is simulated.
+        return stable(self.name, self.path, datetime.now(UTC), self.stable_seconds)
+
+    def fetch(self, offered: Offered) -> Offered | None:
+        """Return the file as it lies there."""
+        return offered
+
+    def done(self, offered: Offered) -> None:
+        """Leave the file: the folder is not ours."""
 
 
 def stable(source: str, root: Path, now: datetime, stable_seconds: float) -> Iterator[Offered]:
@@ -58,6 +69,4 @@ def stable(source: str, root: Path, now: datetime, stable_seconds: float) -> Ite
                 continue
             if abs(now.timestamp() - status.st_mtime) < stable_seconds:
                 continue
-            yield Offered(
-                source, path, str(path.relative_to(root)), f"{status.st_size}-{status.st_mtime_ns}", status.st_size
-            )
+            yield Offered(source, path, str(path.relative_to(root)), f"{status.st_size}-{status.st_mtime_ns}")

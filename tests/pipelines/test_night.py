@@ -78,10 +78,10 @@ def make(home: Path) -> Config:
 def run(loaded: Config, day: date) -> dict[str, int]:
     site = SITE.site
     night.begin(loaded, site, [day])
-    taken = Counter(night.take_images(loaded, site, day))
-    taken.update(night.take_messages(loaded, site, day))
-    night.infer_images(loaded, site, day)
-    night.label_reports(loaded, site, day)
+    taken = Counter(night.take_images(loaded, site, [day]))
+    taken.update(night.take_messages(loaded, site, [day]))
+    night.infer_images(loaded, site, [day])
+    night.label_reports(loaded, site, [day])
     night.assemble(loaded, site, [day])
     night.issue_lists(loaded, site, [day])
     return dict(taken)
