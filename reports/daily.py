@@ -170,7 +170,9 @@ def _flagged(counts: DayCounts) -> int:
 
 def _groups(found: Iterable[Case], entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
     pairs = zip(found, entries, strict=True)
-    return [(action, [entry for _, entry in group]) for action, group in groupby(pairs, lambda pair: pair[0].action)]
+    return [
+        (action, [entry for _, entry in group]) for action, group in groupby(pairs, lambda pair: str(pair[0].action))
+    ]
 
 
 def _state(connection: DuckDBPyConnection, site: str, day: date) -> str:

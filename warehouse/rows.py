@@ -64,7 +64,10 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """A clinician's answer on a case: fracture, no_fracture or unsure; `author` is a pseudonym."""
+    """A clinician's answer on a case: fracture, no_fracture or unsure; `author` is a pseudonym.
+
+    `undone_at` is when the author took it back (UTC); one that was taken back counts nowhere.
+    """
 
     site: str
     study_uid: str
@@ -72,3 +75,5 @@ class VerdictRow:
     verdict: str
     decided_at: datetime
     key_id: str
+    recall: bool = False
+    undone_at: datetime | None = None

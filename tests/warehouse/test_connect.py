@@ -30,7 +30,8 @@ def test_a_new_database_gets_every_migration_once(tmp_path: Path) -> None:
     with connect.writer(path) as connection:
         noted = connection.execute("select version, sha256 from schema_version order by version").fetchall()
     assert noted == [(step.version, step.sha256) for step in connect.migrations()]
-    assert [step.version for step in connect.migrations()] == list(range(1, len(noted) + 1))
+    versions = [step.version for step in connect.migrations()]
+    assert versions[0] == 1 and versions == sorted(set(versions))
 
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
--- Counts of the studies of $site and local day $day, for the head of the list.
+-- Counts of the studies of $site of the local days from $start until before $end, for the head of the list.
 select
     count(*) as studies,
     count(*) filter (ai_result = 'positive') as positive,
@@ -9,4 +9,4 @@ select
     count(*) filter (report_state not in ('final', 'corrected')) as pending,
     count(*) filter (origin = 'simulated') as simulated
 from study
-where site = $site and day = $day
+where site = $site and day >= $start and day < $end

@@ -146,7 +146,7 @@ answer as (
         study_uid,
         arg_max(struct_pack(verdict := verdict, decided_at := decided_at), struct_pack(t := decided_at, a := author)) as last
     from verdict
-    where site = $site
+    where site = $site and undone_at is null
     group by study_uid
 )
 
