@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from inference import bundle
 from inference.training import dataset, loop
 from inference.training.finish import finish
-from inference.training.recipe import Recipe
+from inference.training.recipe import REFINEMENT, Recipe
 
 
 def main() -> None:
@@ -18,18 +21,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m inference.training", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv")
     parser.add_argument("--out", type=Path, required=True, help="folder for all results")
+    parser.add_argument("--start", type=Path, help="train this bundle further (same folds) instead of ImageNet weights")
     parser.add_argument("--resume", action="store_true", help="go on after a kill")
     parser.add_argument("--hours", type=float, default=24.0, help="stop after this many hours")
     parser.add_argument("--version", default="0.1.0", help="version written to model.json")
     arguments = parser.parse_args()
+    start = arguments.start and bundle.describe(arguments.start)
     run(
-        Recipe(),
+        continued(start) if start else Recipe(),
         arguments.data,
         arguments.out,
         resume=arguments.resume,
         hours=arguments.hours,
         version=arguments.version,
+        weights=arguments.start / start["weights"] if start else None,
     )
+
+
+def continued(start: dict[str, Any]) -> Recipe:
+    """Return the recipe of training a bundle further.
+
+    Raises
+    ------
+    ValueError
+        The bundle's own folds are not those of the recipe, so it may have seen the test fold.
+    """
+    folds = ("train_folds", "calibration_folds", "test_folds")
+    earlier = start["training"]["recipe"]
+    if any(tuple(earlier.get(name, ())) != getattr(REFINEMENT, name) for name in folds):
+        raise ValueError("this bundle was trained on other folds; further training would look at its test fold")
+    told = {name: start[name] for name in ("name", "version", "sha256")}
+    return replace(REFINEMENT, start={**told, "recipe": earlier, "hours": start["training"]["hours"]})
 
 
 def say(line: str) -> None:
@@ -59,7 +81,8 @@ def run(
     Parameters
     ----------
     weights
-        Pretrained EfficientNet-lite0; ``None`` takes those of the installed package.
+        Pretrained EfficientNet-lite0 or the weights of a bundle; ``None`` takes those of the
+        installed package.
 
     Returns
     -------

@@ -16,7 +16,7 @@ def model_card(description: dict[str, Any]) -> str:
     """Render ``MODEL_CARD.md`` from a ``model.json`` written by the training."""
     test = description["performance"]["test"]
     training = description["training"]
-    hours = training["hours"]
+    hours = training["hours"] + (training["recipe"].get("start") or {"hours": 0.0})["hours"]
     lines = [
         f"# Model card: {description['name']} {description['version']}",
         "",
@@ -79,14 +79,19 @@ def model_card(description: dict[str, Any]) -> str:
 
 
 def _recipe(recipe: dict[str, Any]) -> str:
-    stages = " then ".join(f"{s['epochs']} epochs at {s['size']} px" for s in recipe["stages"])
+    start = recipe.get("start")
+    earlier = f"{_stages(start['recipe'])} (bundle {start['version']}), then " if start else ""
     return (
-        f"started from ImageNet weights; {stages}; the weights are the running average after epoch "
+        f"started from ImageNet weights; {earlier}{_stages(recipe)}; the weights are the running average after epoch "
         f"{recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes supervise the map. Folds "
         f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, weigh map against "
         f"global evidence and calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
         "scored as it is and mirrored, and the two averaged."
     )
+
+
+def _stages(recipe: dict[str, Any]) -> str:
+    return " then ".join(f"{s['epochs']} epochs at {s['size']} px" for s in recipe["stages"])
 
 
 def _table(figures: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors.torch import load_file
 from torch import Generator, Tensor
 from torch.nn import functional
 
@@ -48,11 +49,14 @@ class Pictures:
 
 
 def pretrained(network: FractureNet, weights: Path) -> None:
-    """Load published EfficientNet-lite0 weights into the backbone.
+    """Load published EfficientNet-lite0 weights into the backbone, or all weights of a bundle.
 
     The three colour channels of the first convolution are summed: grey in all
     three is what a radiograph would have been to the original.
     """
+    if weights.suffix == ".safetensors":  # our own, of an earlier run
+        network.load_state_dict(load_file(weights), strict=False)  # counters of batches are not kept
+        return
     state = torch.load(weights, map_location="cpu", weights_only=True)
     state["_conv_stem.weight"] = state["_conv_stem.weight"].sum(dim=1, keepdim=True)
     missing, unexpected = network.load_state_dict(

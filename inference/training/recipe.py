@@ -57,6 +57,9 @@ class Recipe:
         Heats to choose the boxes' threshold from.
     seed
         Of everything random.
+    start
+        Name, version, sha256, recipe and hours of the bundle whose weights the run started
+        from; ``None``: ImageNet weights.
     """
 
     stages: tuple[Stage, ...] = (
@@ -80,6 +83,7 @@ class Recipe:
     positive_specificity: float = 0.96
     box_thresholds: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
     seed: int = 20231
+    start: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return plain values for ``model.json``."""
@@ -96,3 +100,14 @@ class Recipe:
                 return stage
             epoch -= stage.epochs
         return self.stages[-1]
+
+
+REFINEMENT = Recipe(
+    stages=(Stage(epochs=14, size=448, batch=16, frozen=3),),
+    negatives_per_epoch=600,
+    learning_rate=3e-4,
+    head_learning_rate=8e-4,
+    cached_size=512,
+    seed=20232,
+)
+"""Further training of a bundle at nearly the images' own resolution (91 % are 454 px long)."""
