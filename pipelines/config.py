@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from inference.description import embedded
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
 from pipelines.source_settings import SITE_NAME, FolderSource, Strict
@@ -196,8 +197,6 @@ class Config:
 
     def bundle(self, site: str) -> Path:
         """Return the folder of the site's model bundle."""
-        from inference.bundle import embedded  # noqa: PLC0415 - loads torch
-
         chosen = self.site(site).model.bundle
         return embedded() if chosen == "embedded" else (self.home / chosen).resolve()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from inference import bundle
+from inference import description
 from inference.simulation import history, night, pictures
 from inference.simulation.plan import plan
 from inference.simulation.site import DEMO_SITES, SiteModel
@@ -151,7 +151,7 @@ def _plan(site: SiteModel, days: list[date], found: list[pictures.Picture] | Non
 
 def keep_history(config: Config, site: SiteModel, days: list[date]) -> None:
     """Write the simulated past of a site: studies, ledger, nights, verdicts."""
-    described = bundle.describe(config.bundle(site.site))
+    described = description.describe(config.bundle(site.site))
     points = described["operating_points"]
     reader = history.reader(points["doubtful"], points["positive"], described["sha256"])
     first = _months_before(days[-1].replace(day=1), EARLIER_MONTHS)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from inference import reasons
+from inference import description, reasons
 from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, NothingToReportError, Problem
 from reports import kpi, monthly
@@ -49,12 +49,10 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
     A report into the home is an issue: its data cut and hashes are kept, and a changed month gets
     the next issue number beside the one before, never in its place. With `out`, nothing is kept.
     """
-    from inference import bundle  # noqa: PLC0415 - loads torch
-
     require_data(config, site, month)
     settings = config.site(site)
     definition = _definition(config, settings)
-    described = bundle.describe(config.bundle(site))
+    described = description.describe(config.bundle(site))
     with connect.reader(config.published) as connection:
         data_sha256 = freeze.data_sha256(connection, site, month)
         provenance = Provenance(

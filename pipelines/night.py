@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from inference import hl7, infer, reasons
+from inference import description, hl7, infer, reasons
 from inference.infer import Inferred, Task
 from inference.labels import engine
 from inference.records import Finding, ReportEvent, ReportLabel
@@ -261,10 +261,8 @@ def model_hash(config: Config, site: str) -> str:
 
 
 def _model(config: Config, site: str) -> tuple[Any, dict[str, Any]]:
-    from inference import bundle  # noqa: PLC0415 - loads torch
-
     folder = config.bundle(site)
-    return folder, bundle.describe(folder)
+    return folder, description.describe(folder)
 
 
 def _keep_model(connection: Any, described: dict[str, Any], now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,31 +12,66 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import bundle
+from inference.errors import BundleError
 from inference.training import dataset, loop
 from inference.training.finish import finish
+from inference.training.loop import TrainingError
 from inference.training.recipe import REFINEMENT, Recipe
+
+EXAMPLES = """examples:
+  first training, from ImageNet weights, at 256 to 384 pixels:
+    python -m inference.training --data fracatlas --out first --version 0.3.0
+
+  further training of that bundle, at 448 pixels, on the same folds:
+    python -m inference.training --data fracatlas --out further --start first/bundle --version 0.4.0
+
+  after a kill, the same command with --resume; it goes on after the last whole epoch:
+    python -m inference.training --data fracatlas --out further --start first/bundle --version 0.4.0 --resume
+
+  at most two hours of it now, the rest another night (with --resume):
+    python -m inference.training --data fracatlas --out first --hours 2
+
+written to --out: bundle/ (model.json, weights, MODEL_CARD.md), report.json and report.md (what was
+done and measured), curve.png (learning curve), held_out.csv (manifest of the images never trained
+on, for `bilan eval images`), checkpoint.pt (for --resume), cache/ (decoded images; may be deleted).
+"""
 
 
 def main() -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(prog="python -m inference.training", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder for all results")
-    parser.add_argument("--start", type=Path, help="train this bundle further (same folds) instead of ImageNet weights")
-    parser.add_argument("--resume", action="store_true", help="go on after a kill")
-    parser.add_argument("--hours", type=float, default=24.0, help="stop after this many hours")
-    parser.add_argument("--version", default="0.1.0", help="version written to model.json")
-    arguments = parser.parse_args()
-    start = arguments.start and bundle.describe(arguments.start)
-    run(
-        continued(start) if start else Recipe(),
-        arguments.data,
-        arguments.out,
-        resume=arguments.resume,
-        hours=arguments.hours,
-        version=arguments.version,
-        weights=arguments.start / start["weights"] if start else None,
+    """Parse the command line and train; what an operator can mend is said in one sentence."""
+    arguments = command_line().parse_args()
+    try:
+        start = arguments.start and bundle.load(arguments.start) and bundle.describe(arguments.start)
+        run(
+            continued(start) if start else Recipe(),
+            arguments.data,
+            arguments.out,
+            resume=arguments.resume,
+            hours=arguments.hours,
+            version=arguments.version,
+            weights=arguments.start / start["weights"] if start else None,
+        )
+    except (BundleError, TrainingError) as error:
+        sys.exit(f"error: {error}")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser, with an example of each run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m inference.training",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv, images/ and boxes_yolo/")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all results; made if missing")
+    parser.add_argument("--start", type=Path, help="train this bundle further (same folds) instead of ImageNet weights")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in --out; give the other options as before"
+    )
+    parser.add_argument("--hours", type=float, default=24.0, help="stop after this many hours (default: 24)")
+    parser.add_argument("--version", default="0.1.0", help="version written to model.json (default: 0.1.0)")
+    return parser
 
 
 def continued(start: dict[str, Any]) -> Recipe:
@@ -43,13 +79,16 @@ def continued(start: dict[str, Any]) -> Recipe:
 
     Raises
     ------
-    ValueError
-        The bundle's own folds are not those of the recipe, so it may have seen the test fold.
+    TrainingError
+        The bundle was not made by this program, or its own folds are not those of the recipe, so
+        that it may have seen the test fold.
     """
+    if start["format"] != "safetensors":
+        raise TrainingError("only a bundle of this program's own network can be trained further: choose another one")
     folds = ("train_folds", "calibration_folds", "test_folds")
     earlier = start["training"]["recipe"]
     if any(tuple(earlier.get(name, ())) != getattr(REFINEMENT, name) for name in folds):
-        raise ValueError("this bundle was trained on other folds; further training would look at its test fold")
+        raise TrainingError("this bundle was trained on other folds; further training would look at its test fold")
     told = {name: start[name] for name in ("name", "version", "sha256")}
     return replace(REFINEMENT, start={**told, "recipe": earlier, "hours": start["training"]["hours"]})
 

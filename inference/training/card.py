@@ -78,6 +78,48 @@ def model_card(description: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def training_report(description: dict[str, Any], history: list[dict[str, float]]) -> str:
+    """Render ``report.md``: what was done epoch by epoch, what was chosen, and what came of it."""
+    training, points, test = (
+        description["training"],
+        description["operating_points"],
+        description["performance"]["test"],
+    )
+    recipe = training["recipe"]
+    start = recipe.get("start")
+    stopped = len(history) < sum(stage["epochs"] for stage in recipe["stages"])
+    lines = [
+        f"# Training of {description['name']} {description['version']}",
+        "",
+        f"Started from {start['name'] + ' ' + start['version'] if start else 'ImageNet weights'}; {_stages(recipe)}; "
+        f"seed {recipe['seed']}; {training['hours']:.2f} h" + (", stopped before its end." if stopped else "."),
+        f"Folds {recipe['train_folds']} train, {recipe['calibration_folds']} calibrate, {recipe['test_folds']} test.",
+        "",
+        "![Learning curve](curve.png)",
+        "",
+        "| epoch | pixels | loss | AUROC, calibration fold | seconds |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {row['epoch']:.0f}{' (chosen)' if row['epoch'] == recipe['epoch_chosen'] else ''} | {row['size']:.0f} "
+            f"| {row['loss']:.4f} | {_number(row['auroc'])} | {row['seconds']:.0f} |"
+            for row in history
+        ),
+        "",
+        "Fitted on the calibration fold: score = sigmoid("
+        f"{description['calibration']['slope']:.3f} x logit + {description['calibration']['intercept']:.3f}); "
+        f"doubtful from {_number(points['doubtful'])}, positive from {_number(points['positive'])}; "
+        f"boxes from heat {description['localisation']['threshold']}.",
+        "",
+        f"## Test fold ({test['images']} images, {test['fractures']} with a fracture, {test['groups']} patient groups)",
+        "",
+        *_table(test),
+        "",
+        f"Expected calibration error: {_number(test['calibration_error'])}. More in `bundle/MODEL_CARD.md`; the same",
+        "in numbers in `report.json`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def _recipe(recipe: dict[str, Any]) -> str:
     start = recipe.get("start")
     earlier = f"{_stages(start['recipe'])} (bundle {start['version']}), then " if start else ""

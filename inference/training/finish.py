@@ -28,7 +28,7 @@ def finish(
     version: str,
     say: Callable[[str], None],
 ) -> Path:
-    """Write the bundle folder, ``report.json``, ``curve.png`` and ``held_out.csv``.
+    """Write the bundle folder, ``report.json``, ``report.md``, ``curve.png`` and ``held_out.csv``.
 
     Weights are read back from the file, so every figure is that of the bundle as
     it will be used.
@@ -78,6 +78,7 @@ def finish(
     card.learning_curve(progress.history, out / "curve.png")
     report = {"history": progress.history, **description}
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (out / "report.md").write_text(card.training_report(description, progress.history), encoding="utf-8")
     _manifest([reading.radiograph for reading in test], data, out / "held_out.csv")
     auroc = performance["test"]["auroc"]
     say(f"test AUROC {auroc['value']} ({auroc['low']} to {auroc['high']}); bundle written")
@@ -91,7 +92,7 @@ def _of(radiographs: list[Radiograph], folds: tuple[int, ...]) -> list[Radiograp
 def _manifest(radiographs: list[Radiograph], data: Path, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["path", "label", "group"])
+        writer.writerow(["path", "label", "group", "region"])
         for radiograph in radiographs:
             image = (data / "images" / radiograph.name).resolve()
-            writer.writerow([image, radiograph.label, radiograph.group])
+            writer.writerow([image, radiograph.label, radiograph.group, ";".join(radiograph.regions)])

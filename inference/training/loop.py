@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import time
 from collections.abc import Callable
@@ -26,9 +27,16 @@ from inference.training.recipe import Recipe
 _NEW_LAYERS = ("image_logit", "map_")
 
 
+class TrainingError(Exception):
+    """A run cannot go on as asked; the text says what to change on the command line."""
+
+
 @dataclass
 class Progress:
-    """Everything a resumed run needs; saved whole after each epoch."""
+    """Everything a resumed run needs; saved whole after each epoch.
+
+    `recipe` is that of the run which the checkpoint is of, as JSON: another one must not go on from it.
+    """
 
     epoch: int
     network: dict[str, Tensor]
@@ -37,6 +45,7 @@ class Progress:
     best: dict[str, Tensor]
     best_auroc: float
     history: list[dict[str, float]] = field(default_factory=list)
+    recipe: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,16 +187,27 @@ def train(
         Size in pixels -> squares and labels of the calibration fold at that size.
     hours
         Stop after the epoch in which this many hours have passed.
+
+    Raises
+    ------
+    TrainingError
+        The checkpoint to go on from was written by a run with another recipe or another start.
     """
     torch.manual_seed(recipe.seed)
     network = FractureNet()
     pretrained(network, weights)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_parameter_groups(network, recipe))
-    progress = Progress(0, {}, copy.deepcopy(network.state_dict()), {}, {}, 0.0)
+    told = json.dumps(recipe.as_json(), sort_keys=True)
+    progress = Progress(0, {}, copy.deepcopy(network.state_dict()), {}, {}, 0.0, recipe=told)
     checkpoint = out / "checkpoint.pt"
     if resume and checkpoint.exists():
         progress = Progress(**torch.load(checkpoint, weights_only=True))
+        if progress.recipe not in ("", told):
+            raise TrainingError(
+                "the checkpoint in --out is of another run (another --start, or another version of the recipe): "
+                "give the same options as then, or another --out"
+            )
         network.load_state_dict(progress.network)
         optimiser.load_state_dict(progress.optimiser)
     average = copy.deepcopy(network)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference import bundle, detect
+from inference import bundle, description, detect
 from inference.errors import BundleError, ModelOutputError
 
 SIZE = 32
@@ -165,7 +165,7 @@ def test_altered_weights_are_refused(tmp_path):
         bundle.load(folder)
 
 
-@pytest.mark.parametrize("field", sorted(bundle._FIELDS))
+@pytest.mark.parametrize("field", sorted(description._FIELDS))
 def test_each_missing_field_is_named(tmp_path, field):
     folder = torchscript(tmp_path)
     description = json.loads((folder / "model.json").read_text())

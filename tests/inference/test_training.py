@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from inference import bundle, detect
 from inference.network import FractureNet
 from inference.training import __main__ as training
-from inference.training import assess, augment, card, dataset, export, loop
+from inference.training import assess, augment, card, dataset, export, loop, recipe
 from inference.training.recipe import Recipe, Stage
 
 COLUMNS = ["image_id", "label", "fold", "group", "label_uncertain", *dataset.REGIONS, "width", "height"]
@@ -85,11 +85,18 @@ def test_bundle_report_curve_and_manifest_are_written(trained):
     report = json.loads((out / "report.json").read_text())
     assert [row["epoch"] for row in report["history"]] == [1, 2]
     assert report["performance"]["test"]["images"] == 10
+    summary = (out / "report.md").read_text()
+    for row in report["history"]:
+        assert f"| {row['size']} | {row['loss']:.4f} | {row['auroc']:.3f} |" in summary
+    assert summary.count("(chosen)") == 1
+    assert f"| {report['training']['recipe']['epoch_chosen']} (chosen) |" in summary
+    assert "10 (5)" in summary  # images (fractures) of the test fold
     with Image.open(out / "curve.png") as curve:
         assert np.asarray(curve).std() > 5
     with (out / "held_out.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["path"].rsplit("/", 1)[1] for row in rows} == {f"I{n}.png" for n in range(20, 30)}
+    assert {row["region"] for row in rows} == {"hand"}
 
 
 def test_card_states_the_measured_figures(trained):
@@ -146,6 +153,72 @@ def test_uncertain_labels_and_held_out_folds_are_not_trained_on(data, weights, t
     with pytest.raises(KeyboardInterrupt):
         run(data, tmp_path, weights)
     assert seen["n"] == 9  # ten in the training fold, one of them uncertain
+
+
+EARLIER = {
+    "name": "bilan-fracture",
+    "version": "0.3.0",
+    "format": "safetensors",
+    "sha256": "ab" * 32,
+    "training": {"recipe": recipe.Recipe().as_json(), "hours": 0.8, "data": []},
+}
+
+
+def test_further_training_states_what_it_started_from():
+    made = training.continued(json.loads(json.dumps(EARLIER)))  # as model.json gives it, tuples as lists
+    assert made.start == {
+        "name": "bilan-fracture",
+        "version": "0.3.0",
+        "sha256": "ab" * 32,
+        "recipe": json.loads(json.dumps(EARLIER["training"]["recipe"])),
+        "hours": 0.8,
+    }
+    assert replace(made, start=None) == recipe.REFINEMENT
+    assert made.train_folds == (0, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("folds", [{"test_folds": [6], "calibration_folds": [7]}, {"train_folds": [*range(8)]}, {}])
+def test_a_bundle_of_other_folds_is_not_trained_further(folds):
+    told = EARLIER["training"]["recipe"] | folds if folds else {}
+    with pytest.raises(loop.TrainingError, match="other folds"):
+        training.continued(EARLIER | {"training": {"recipe": told, "hours": 1.0}})
+
+
+def test_another_makers_bundle_is_not_trained_further():
+    with pytest.raises(loop.TrainingError, match="own network"):
+        training.continued(EARLIER | {"format": "onnx"})
+
+
+def test_further_training_starts_from_the_bundles_weights_and_resumes(trained, data, tmp_path, capsys):
+    _, folder = trained
+    described = bundle.describe(folder)
+    told = {name: described[name] for name in ("name", "version", "sha256")}
+    start = {**told, "recipe": described["training"]["recipe"], "hours": described["training"]["hours"]}
+    further = replace(
+        TINY, seed=5, learning_rate=0.0, head_learning_rate=0.0, stages=(Stage(1, 64, 4, 3),), start=start
+    )
+    made = run(data, tmp_path / "f", folder / "weights.safetensors", recipe=further)
+    first, other = (load_file(f / "weights.safetensors") for f in (folder, made))
+    # With a learning rate of 0 what is trained stays, but for what is weighed anew on the calibration fold
+    # and the running statistics of the layers that are not frozen.
+    kept = [name for name in first if "running" not in name and not name.startswith(("image_logit", "map_weight"))]
+    assert len(kept) > 50
+    assert all(torch.equal(first[name], other[name]) for name in kept)
+    assert "(bundle t)" in (made / "MODEL_CARD.md").read_text()
+    assert "Started from bilan-fracture t" in (tmp_path / "f" / "report.md").read_text()
+    again = run(data, tmp_path / "f", folder / "weights.safetensors", recipe=further, resume=True)
+    assert bundle.describe(again)["sha256"] == bundle.describe(made)["sha256"]
+    with pytest.raises(loop.TrainingError, match="another run"):
+        run(data, tmp_path / "f", folder / "weights.safetensors", recipe=replace(further, start=None), resume=True)
+
+
+def test_the_command_line_shows_both_runs_and_says_in_words_what_is_wrong(tmp_path, monkeypatch, capsys):
+    text = training.command_line().format_help()
+    assert "--start first/bundle" in text
+    assert "--resume" in text.split("examples:")[1]
+    monkeypatch.setattr("sys.argv", ["x", "--data", "d", "--out", str(tmp_path), "--start", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"error: model\.json is missing"):
+        training.main()
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
