@@ -1,12 +1,16 @@
 """Agreement of the AI result with the radiologist's report, from the four cells.
 
+The report is the comparator, not the truth, so nothing here is called a sensitivity or a specificity:
+positive and negative percent agreement are the names of the FDA's guidance for that case.
+
 References
 ----------
+FDA. Statistical guidance on reporting results from studies evaluating diagnostic tests. 2007, section 4.
 Cohen J. A coefficient of agreement for nominal scales. Educ Psychol Meas 1960;20:37-46.
 Fleiss JL, Cohen J, Everitt BS. Large sample standard errors of kappa. Psychol Bull 1969;72:323-327.
 Gwet KL. Computing inter-rater reliability and its variance in the presence of high agreement.
 Br J Math Stat Psychol 2008;61:29-48.
-Cicchetti DV, Feinstein AR. High agreement but low kappa: II. J Clin Epidemiol 1990;43:551-558.
+Feinstein AR, Cicchetti DV. High agreement but low kappa: I. J Clin Epidemiol 1990;43:543-549.
 """
 
 from __future__ import annotations
@@ -17,20 +21,20 @@ from dataclasses import dataclass
 
 from reports.intervals import Z, wilson
 
-Table = Sequence[Sequence[int]]
+Table = Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """The 2 x 2 table: AI and report both positive, the AI alone, the report alone, neither."""
 
-    both: int
-    ai_only: int
-    report_only: int
-    neither: int
+    both: float
+    ai_only: float
+    report_only: float
+    neither: float
 
     @property
-    def n(self) -> int:
+    def n(self) -> float:
         """All comparable studies."""
         return self.both + self.ai_only + self.report_only + self.neither
 
@@ -53,38 +57,27 @@ class Estimate:
 
 def measures(cells: Cells) -> dict[str, Estimate]:
     """Return every measure of agreement by name, as defined in `agreement_cells.sql`."""
+    shares = {name: share(*fraction) for name, fraction in fractions(cells).items()}
+    return {**shares, "kappa": cohen_kappa(cells.table), "gwet_ac1": gwet_ac1(cells.table)}
+
+
+def fractions(cells: Cells) -> dict[str, tuple[float, float]]:
+    """Return numerator and denominator of the measures that are shares."""
     both, neither = cells.both, cells.neither
     ai, report = both + cells.ai_only, both + cells.report_only
     return {
-        "agreement": share(both + neither, cells.n),
-        "positive_agreement": specific(both, cells),
-        "negative_agreement": specific(neither, cells),
-        "kappa": cohen_kappa(cells.table),
-        "gwet_ac1": gwet_ac1(cells.table),
-        "ppv": share(both, ai),
-        "npv": share(neither, cells.n - ai),
-        "sensitivity_to_report": share(both, report),
-        "specificity_to_report": share(neither, cells.n - report),
+        "agreement": (both + neither, cells.n),
+        "positive_percent_agreement": (both, report),
+        "negative_percent_agreement": (neither, cells.n - report),
+        "ppv": (both, ai),
+        "npv": (neither, cells.n - ai),
     }
 
 
-def share(numerator: int, denominator: int) -> Estimate:
+def share(numerator: float, denominator: float) -> Estimate:
     """Return a share with Wilson's interval; nothing when the denominator is 0."""
     low, high = wilson(numerator, denominator)
     return Estimate(numerator / denominator if denominator else None, low, high, numerator, denominator)
-
-
-def specific(concordant: int, cells: Cells) -> Estimate:
-    """Return positive (or negative) agreement, 2a / (2a + b + c).
-
-    It is 2q / (1 + q) with q = a / (a + b + c), a binomial share: Wilson's limits of q are carried over.
-    """
-    joint = concordant + cells.ai_only + cells.report_only
-    numerator, denominator = 2 * concordant, joint + concordant
-    if joint == 0:
-        return Estimate(None, None, None, numerator, denominator)
-    low, high = (None if limit is None else 2 * limit / (1 + limit) for limit in wilson(concordant, joint))
-    return Estimate(numerator / denominator, low, high, numerator, denominator)
 
 
 def cohen_kappa(table: Table) -> Estimate:
@@ -133,12 +126,12 @@ def gwet_ac1(table: Table) -> Estimate:
     return _normal(gamma, spread / (n * (1 - chance) ** 2), n)
 
 
-def _shares(table: Table, n: int) -> tuple[list[list[float]], list[float], list[float]]:
+def _shares(table: Table, n: float) -> tuple[list[list[float]], list[float], list[float]]:
     shares = [[count / n for count in row] for row in table]
     return shares, [sum(row) for row in shares], [sum(column) for column in zip(*shares, strict=True)]
 
 
-def _normal(value: float, variance: float, n: int) -> Estimate:
+def _normal(value: float, variance: float, n: float) -> Estimate:
     # Perfect agreement has no estimated spread: an interval of width 0 would claim certainty.
     if variance <= 1e-15:
         return Estimate(value, None, None, None, n)

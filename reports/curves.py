@@ -33,7 +33,7 @@ FEWEST = 10
 STRATA = 12
 # Hours at which the time axis of the curve has its ticks; it is drawn on a root scale, where the first day has half.
 TICKS = (0, 1, 4, 12, 24, 48, 72, 120, 168)
-MEASURES = ("agreement", "ppv", "npv", "sensitivity_to_report", "specificity_to_report")
+MEASURES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
 
 
 def regions(figures: MonthFigures, words: Language, accent: str) -> Chart:

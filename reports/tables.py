@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from reports.language import Language
 
 DEVICES = 8
-SHARES = ("agreement", "ppv", "npv", "sensitivity_to_report", "specificity_to_report")
-COEFFICIENTS = ("positive_agreement", "negative_agreement", "kappa", "gwet_ac1")
+SHARES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
+COEFFICIENTS = ("kappa", "gwet_ac1")
 
 
 @dataclass(frozen=True, slots=True)

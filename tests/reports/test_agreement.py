@@ -91,8 +91,8 @@ def test_measures_of_one_table():
         "agreement": (260, 300),
         "ppv": (40, 70),
         "npv": (220, 230),
-        "sensitivity_to_report": (40, 50),
-        "specificity_to_report": (220, 250),
+        "positive_percent_agreement": (40, 50),
+        "negative_percent_agreement": (220, 250),
     }
     for name, (numerator, denominator) in expected.items():
         estimate = found[name]
@@ -101,11 +101,24 @@ def test_measures_of_one_table():
         assert (estimate.low, estimate.high) == pytest.approx(
             proportion_confint(numerator, denominator, method="wilson")
         )
-    assert found["positive_agreement"].value == pytest.approx(80 / 120)
-    assert found["negative_agreement"].value == pytest.approx(440 / 480)
-    low, high = proportion_confint(40, 80, method="wilson")
-    assert found["positive_agreement"].low == pytest.approx(2 * low / (1 + low))
-    assert found["positive_agreement"].high == pytest.approx(2 * high / (1 + high))
+
+
+def test_cohen_1960():
+    # Cohen 1960, table 2: two clinicians, 200 patients, three diagnoses; kappa is 0.492 there.
+    clinicians = [[88, 14, 18], [10, 40, 10], [2, 6, 12]]
+    kappa = cohen_kappa(clinicians)
+    assert kappa.value == pytest.approx(0.492, abs=5e-4)
+    truth = cohens_kappa(clinicians)
+    assert (kappa.low, kappa.high) == pytest.approx((truth.kappa_low, truth.kappa_upp))
+
+
+def test_percent_agreement_of_the_guidance():
+    # FDA 2007, section 4 and appendix: 220 subjects, a new test against a comparator that is not the truth.
+    found = measures(Cells(both=40, ai_only=5, report_only=4, neither=171))
+    assert found["positive_percent_agreement"].value == pytest.approx(0.909, abs=5e-4)
+    assert found["negative_percent_agreement"].value == pytest.approx(0.972, abs=5e-4)
+    overall = found["agreement"]
+    assert (overall.value, overall.low, overall.high) == pytest.approx((0.959, 0.924, 0.978), abs=5e-4)
 
 
 def test_nothing_to_compare():
@@ -125,4 +138,5 @@ def test_one_category_only():
     assert found["kappa"].value is None
     assert found["gwet_ac1"].value == 1.0
     assert found["ppv"].value is None
-    assert found["positive_agreement"].value is None
+    assert found["positive_percent_agreement"].value is None
+    assert found["negative_percent_agreement"].value == 1.0

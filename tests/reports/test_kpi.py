@@ -243,8 +243,8 @@ def test_agreement(june, reading):
         "agreement": (a + d, len(compared)),
         "ppv": (a, a + b),
         "npv": (d, c + d),
-        "sensitivity_to_report": (a, a + c),
-        "specificity_to_report": (d, b + d),
+        "positive_percent_agreement": (a, a + c),
+        "negative_percent_agreement": (d, b + d),
     }
     for name, (numerator, denominator) in truth.items():
         value = june.one(name, reading=reading)

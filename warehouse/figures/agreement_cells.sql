@@ -36,27 +36,28 @@
 --    counts as positive; second reading: as negative. The report is not the truth.
 -- measure agreement numerator fr: examens concordants
 -- measure agreement numerator en: concordant studies
--- measure positive_agreement title fr: Accord positif
--- measure positive_agreement title en: Positive agreement
--- measure positive_agreement unit: share
--- measure positive_agreement definition fr: Deux fois les examens positifs pour les deux, rapportés à la somme des positifs de
---    chacun (Cicchetti et Feinstein).
--- measure positive_agreement definition en: Twice the studies positive for both, over the sum of each one's positives (Cicchetti
---    and Feinstein).
--- measure positive_agreement numerator fr: deux fois les examens positifs pour les deux
--- measure positive_agreement numerator en: twice the studies positive for both
--- measure positive_agreement denominator fr: positifs de l'IA plus positifs du compte rendu
--- measure positive_agreement denominator en: positives of the AI plus positives of the report
--- measure negative_agreement title fr: Accord négatif
--- measure negative_agreement title en: Negative agreement
--- measure negative_agreement unit: share
--- measure negative_agreement definition fr: Deux fois les examens négatifs pour les deux, rapportés à la somme des négatifs de
---    chacun.
--- measure negative_agreement definition en: Twice the studies negative for both, over the sum of each one's negatives.
--- measure negative_agreement numerator fr: deux fois les examens négatifs pour les deux
--- measure negative_agreement numerator en: twice the studies negative for both
--- measure negative_agreement denominator fr: négatifs de l'IA plus négatifs du compte rendu
--- measure negative_agreement denominator en: negatives of the AI plus negatives of the report
+-- measure positive_percent_agreement title fr: Accord avec les comptes rendus positifs
+-- measure positive_percent_agreement title en: Agreement with positive reports
+-- measure positive_percent_agreement unit: share
+-- measure positive_percent_agreement definition fr: Accord positif en pourcentage : part des examens avec fracture au compte rendu
+--    que l'IA signale.
+-- measure positive_percent_agreement definition en: Positive percent agreement: share of studies with fracture in the report that
+--    the AI flags.
+-- measure positive_percent_agreement numerator fr: fractures au compte rendu signalées par l'IA
+-- measure positive_percent_agreement numerator en: fractures in the report flagged by the AI
+-- measure positive_percent_agreement denominator fr: examens comparables avec fracture au compte rendu
+-- measure positive_percent_agreement denominator en: comparable studies with fracture in the report
+-- measure negative_percent_agreement title fr: Accord avec les comptes rendus négatifs
+-- measure negative_percent_agreement title en: Agreement with negative reports
+-- measure negative_percent_agreement unit: share
+-- measure negative_percent_agreement definition fr: Accord négatif en pourcentage : part des examens sans fracture au compte rendu
+--    que l'IA ne signale pas.
+-- measure negative_percent_agreement definition en: Negative percent agreement: share of studies without fracture in the report that
+--    the AI does not flag.
+-- measure negative_percent_agreement numerator fr: examens sans fracture au compte rendu et non signalés
+-- measure negative_percent_agreement numerator en: studies without fracture in the report and not flagged
+-- measure negative_percent_agreement denominator fr: examens comparables sans fracture au compte rendu
+-- measure negative_percent_agreement denominator en: comparable studies without fracture in the report
 -- measure kappa title fr: Kappa de Cohen
 -- measure kappa title en: Cohen's kappa
 -- measure kappa unit: kappa
@@ -91,28 +92,6 @@
 -- measure npv numerator en: AI negatives without fracture in the report
 -- measure npv denominator fr: négatifs de l'IA comparables
 -- measure npv denominator en: comparable AI negatives
--- measure sensitivity_to_report title fr: Fractures du compte rendu vues par l'IA
--- measure sensitivity_to_report title en: Fractures of the report seen by the AI
--- measure sensitivity_to_report unit: share
--- measure sensitivity_to_report definition fr: Part des examens avec fracture au compte rendu que l'IA signale (sensibilité par
---    rapport au compte rendu).
--- measure sensitivity_to_report definition en: Share of studies with fracture in the report that the AI flags (sensitivity relative
---    to the report).
--- measure sensitivity_to_report numerator fr: fractures au compte rendu signalées par l'IA
--- measure sensitivity_to_report numerator en: fractures in the report flagged by the AI
--- measure sensitivity_to_report denominator fr: examens comparables avec fracture au compte rendu
--- measure sensitivity_to_report denominator en: comparable studies with fracture in the report
--- measure specificity_to_report title fr: Comptes rendus sans fracture non signalés par l'IA
--- measure specificity_to_report title en: Reports without fracture not flagged by the AI
--- measure specificity_to_report unit: share
--- measure specificity_to_report definition fr: Part des examens sans fracture au compte rendu que l'IA ne signale pas (spécificité
---    par rapport au compte rendu).
--- measure specificity_to_report definition en: Share of studies without fracture in the report that the AI does not flag
---    (specificity relative to the report).
--- measure specificity_to_report numerator fr: examens sans fracture au compte rendu et non signalés
--- measure specificity_to_report numerator en: studies without fracture in the report and not flagged
--- measure specificity_to_report denominator fr: examens comparables sans fracture au compte rendu
--- measure specificity_to_report denominator en: comparable studies without fracture in the report
 with judged as (
     select
         ai_result,
