@@ -28,7 +28,7 @@ from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import chunks, writer
 from reports import daily
-from warehouse import cases, connect, identified, ledger, load, nights, pending, publish, rows, study
+from warehouse import cases, connect, identified, ledger, load, nights, pending, publish, recover, rows, study
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.site import SiteFacts
 
@@ -40,7 +40,10 @@ FIRST_DAY = date(1970, 1, 1)
 
 
 def begin(config: Config, site: str, days: Sequence[date]) -> None:
-    """Bring the schema and the site's facts up to date and open the nights' rows."""
+    """Mend a damaged store, bring schema and the site's facts up to date and open the nights' rows."""
+    recover.restore_if_damaged(
+        config.warehouse, config.published, datetime.now(UTC), config.machine.writer_wait_minutes
+    )
     connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
     with writer(config) as connection:
         _keep_site(connection, config.site(site), days[-1])
@@ -242,6 +245,8 @@ def summary(config: Config, site: str, day: date) -> dict[str, Any]:
         status, error = nights.states(connection, site, [day]).get(day, ("failed", "NOT_RUN"))
         sums = ledger.outcome_sums(connection, site, day)
         counts = cases.day_counts(connection, site, day)
+        since = datetime.combine(day, time(), tzinfo=config.site(site).zone).astimezone(UTC)
+        restored = recover.incidents(connection, since)
     folder = config.list_folder(site, day)
     return {
         "site": site,
@@ -251,6 +256,9 @@ def summary(config: Config, site: str, day: date) -> dict[str, Any]:
         "ledger": {**sums, "offered": sum(sum(kind.values()) for kind in sums.values())},
         "studies": counts.studies,
         "flagged": counts.positive + counts.doubtful,
+        "restored": [
+            {"happened_at": item.happened_at.isoformat(), "lost_from": item.lost_from.isoformat()} for item in restored
+        ],
         "made": sorted(str(path) for path in folder.glob("list.*")),
     }
 

@@ -9,6 +9,10 @@ class WarehouseBusyError(WarehouseError):
     """Another run held the warehouse for too long: wait until it ends, or end it, then run again."""
 
 
+class WarehouseDamagedError(WarehouseError):
+    """The warehouse cannot be read and there is no whole copy: restore it from the last back-up."""
+
+
 class SchemaVersionError(WarehouseError):
     """The database's schema is not the one this version of Bilan works with; the text says what to do."""
 

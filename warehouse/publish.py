@@ -29,12 +29,19 @@ def publish(warehouse: Path, published: Path, wait_minutes: float = 30.0) -> Non
     with writer(warehouse, wait_minutes) as connection:
         # After this all that is committed is in the database file itself, none in its log.
         connection.execute("checkpoint")
-        _copy(warehouse, aside)
+        copy_whole(warehouse, aside)
         aside.replace(published)
     _sync(published.parent)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a database file and force it to disk.
+
+    Raises
+    ------
+    WarehouseError
+        If it cannot be copied; what was copied of it is removed.
+    """
     # Another process copies: if this one opened and closed the file, the kernel would drop the lock
     # that DuckDB holds on it (POSIX: a process loses its locks when it closes any descriptor).
     done = subprocess.run(  # noqa: S603 - fixed program, own paths
