@@ -228,7 +228,7 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
     visit = message.component(group.visit.raw(2)).upper() if group.visit else ""
     event = ReportEvent(
         message_id="",
-        control_id=message.component(message.segments[0].raw(10)) or None,
+        control_id=_control(message),
         patient_id=patient,
         study_uid=study or None,
         accession_number=accession or None,
@@ -239,8 +239,15 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
         patient_class=visit if re.fullmatch("[A-Z0-9]{1,3}", visit) else None,
         text=text.text,
         flags=tuple(dict.fromkeys(flags)),
+        sent_at=_stamp(message, message.segments[0], time, 7),
     )
     return _Report(event, bool(text.text) or "UNREADABLE_ATTACHMENT" in text.flags)
+
+
+def _control(message: Message) -> str:
+    """Return sender and MSH-10: senders number their messages independently of each other."""
+    head = message.segments[0]
+    return "/".join(message.component(head.raw(number)) for number in (3, 4, 10))
 
 
 def _stamp(message: Message, segment: Segment, time: Clock, number: int) -> datetime | None:

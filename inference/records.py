@@ -83,7 +83,8 @@ class ReportEvent:
 
     `status` is preliminary, final, corrected or withdrawn; `event_at` is when that state was
     reached (OBR-22 with OBR-25, see DESIGN section 4). `text` is the report's narrative and is
-    never written to the warehouse.
+    never written to the warehouse. `sent_at` is MSH-7; `ai_seen` whether the author had seen the AI
+    result before signing, None where the site cannot tell.
     """
 
     message_id: str
@@ -98,6 +99,46 @@ class ReportEvent:
     patient_class: str | None
     text: str
     flags: tuple[str, ...]
+    sent_at: datetime | None = None
+    ai_seen: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """One order of an examination (HL7 v2 ORM^O01, OMI^O23, OMG^O19, one per ORC or OBR).
+
+    `ordered_at` is None where the message tells the time of another transaction (a change, a
+    cancellation).
+    """
+
+    message_id: str
+    control_id: str | None
+    patient_id: str
+    study_uid: str | None
+    accession_number: str | None
+    ordered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PatientMerge:
+    """Two identifiers of one patient (HL7 v2 ADT^A40 and its like, one per PID and MRG).
+
+    `merged_id` goes, `patient_id` stays; which is which changes nothing: both are one patient.
+    """
+
+    message_id: str
+    control_id: str | None
+    patient_id: str
+    merged_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opposition:
+    """A patient's objection to the analysis of his or her examinations, or (`opposed` False) its end."""
+
+    patient_id: str
+    decided_at: datetime
+    opposed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,20 @@ ADDED = {
     "finding": {"site", "key_id"},
     "report_event": {"site", "received_at", "key_id", "offer_id"},
     "report_label": {"site"},
+    "order_event": {"site", "received_at", "key_id", "offer_id"},
+    "patient_merge": {"site", "received_at", "key_id", "offer_id"},
+    "opposition": {"site", "received_at", "key_id"},
+    "ledger": {"before_opposition"},  # `settle_matches` alone writes it
 }
 RECORDS: dict[str, Any] = {
     "instance": records.Instance,
     "finding": records.Finding,
     "report_event": records.ReportEvent,
     "report_label": records.ReportLabel,
+    "order_event": records.OrderEvent,
+    "patient_merge": records.PatientMerge,
+    "opposition": records.Opposition,
+    "person": rows.PersonRow,
     "site": SiteFacts,
     "model": rows.ModelRow,
     "night": rows.NightRow,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 IDENTIFIERS = frozenset(
     {
         "patient_id",
+        "merged_id",
+        "person_id",
         "study_uid",
         "series_uid",
         "instance_uid",
@@ -40,8 +42,25 @@ EXCLUDED: dict[str, frozenset[str]] = {
     "report_event": frozenset({"text"}),
     "report_label": frozenset({"start", "end"}),
 }
+# Columns that hold what another column holds too: the same value gives the same pseudonym in both.
+SAME_AS = {"merged_id": "patient_id", "person_id": "patient_id"}
 TABLES = frozenset(
-    {"site", "model", "night", "ledger", "instance", "finding", "report_event", "report_label", "verdict", "study"}
+    {
+        "site",
+        "model",
+        "night",
+        "ledger",
+        "instance",
+        "finding",
+        "report_event",
+        "report_label",
+        "order_event",
+        "patient_merge",
+        "person",
+        "opposition",
+        "verdict",
+        "study",
+    }
 )
 
 
@@ -111,7 +130,8 @@ def _columns(table: str, records: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def _pseudonyms(name: str, values: Sequence[Any], pseudonymiser: Pseudonymiser) -> list[Any]:
-    known = {value: pseudonymiser.of(name, value) for value in set(values) if value is not None}
+    kind = SAME_AS.get(name, name)
+    known = {value: pseudonymiser.of(kind, value) for value in set(values) if value is not None}
     return [known.get(value) for value in values]
 
 

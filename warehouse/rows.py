@@ -63,6 +63,15 @@ class LedgerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonRow:
+    """An identifier of a patient who has several; `person_id` is the same for all of them."""
+
+    site: str
+    patient_id: str
+    person_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictRow:
     """A clinician's answer on a case: fracture, no_fracture or unsure; `author` is a pseudonym.
 

@@ -55,6 +55,7 @@ class StudyRow:
     verdict_at: datetime | None
     clock_skew: bool
     origin: str = "measured"
+    report_independent: bool | None = None
 
 
 def rebuild(connection: DuckDBPyConnection, site: str, days: Iterable[date] | None = None) -> list[date]:
@@ -79,7 +80,9 @@ def rebuild(connection: DuckDBPyConnection, site: str, days: Iterable[date] | No
     if not connection.execute(statement("site_exists"), {"site": site}).fetchall():
         raise UnknownSiteError("the warehouse does not know this site")
     wanted = None if days is None else list(days)
-    connection.register("rebuilt", connection.sql(statement("study", "marts"), params={"site": site}).to_arrow_table())
+    rebuilt = connection.sql(statement("study", "marts"), params={"site": site}).to_arrow_table()
+    # `except` compares by position: the table's own order, whatever migration added a column.
+    connection.register("rebuilt", rebuilt.select(connection.table("study").columns))
     try:
         changes = connection.sql(statement("study_changes"), params={"site": site, "days": wanted}).to_arrow_table()
     finally:

@@ -298,6 +298,30 @@ def test_a_study_that_moves_changes_both_days(connection: Any, make: Any) -> Non
     assert one(connection, make, "day", "images") == (DAY + timedelta(days=2), 2)
 
 
+@pytest.mark.parametrize(
+    ("reports", "independent"),
+    [
+        ([], None),
+        ([("final", None)], None),
+        ([("final", False)], True),
+        ([("final", True)], False),
+        ([("preliminary", True)], None),
+        ([("final", False), ("corrected", True)], False),
+        ([("final", True), ("withdrawn", False)], None),
+    ],
+)
+def test_a_report_is_independent_where_its_author_had_not_seen_the_result(
+    connection: Any, make: Any, reports: list[tuple[str, bool | None]], independent: bool | None
+) -> None:
+    make.keep(connection, "instance", [make.instance("1")])
+    events = [
+        make.event(str(n), status=status, ai_seen=seen, event_at=make.noon + timedelta(hours=n))
+        for n, (status, seen) in enumerate(reports)
+    ]
+    make.keep(connection, "report_event", events)
+    assert one(connection, make, "report_independent") is independent
+
+
 def test_rebuilding_some_days_writes_those_only(connection: Any, make: Any) -> None:
     days = [DAY + timedelta(days=n) for n in range(3)]
     make.keep(

@@ -100,6 +100,7 @@ event as materialized (
         report_event.event_at,
         report_event.ordered_at,
         report_event.patient_class,
+        report_event.ai_seen,
         report_label.label,
         report_label.acuity,
         row_number() over (
@@ -134,7 +135,7 @@ report as (
         arg_max(patient_class, place) filter (patient_class is not null) as patient_class,
         -- The last final or corrected report that stands.
         arg_max(
-            struct_pack(status := status, label := label, acuity := acuity, message_id := message_id), place
+            struct_pack(status := status, label := label, acuity := acuity, message_id := message_id, ai_seen := ai_seen), place
         ) filter (live and status in ('final', 'corrected')) as standing,
         bool_or(live) as live
     from told
@@ -198,7 +199,8 @@ select
         or dated.exam_completed > dated.exam_started + interval 365 day,
         false
     ) as clock_skew,
-    'measured' as origin
+    'measured' as origin,
+    not report.standing.ai_seen as report_independent
 from dated
 left join ai on dated.study_uid = ai.study_uid
 left join report on dated.study_uid = report.study_uid
