@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli_measure import check_app, eval_app
+from pipelines.cli_web import serve, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ app = typer.Typer(
 )
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
+app.add_typer(user_app, name="user")
+app.command()(serve)
 
 
 def _load(home: Path) -> Config:

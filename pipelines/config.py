@@ -220,6 +220,11 @@ class Config:
         """The store that turns a pseudonym into a link for clinicians."""
         return self.home / "data" / "identified.sqlite"
 
+    @property
+    def app_store(self) -> Path:
+        """The web application's own database: accounts, sessions, verdicts, audit trail."""
+        return self.home / "app.sqlite"
+
     def key(self, site: str) -> Path:
         """Return the file of the site's pseudonym key."""
         return self.home / "keys" / f"{site}.key"

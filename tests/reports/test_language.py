@@ -17,6 +17,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 KEYWORDS = {
     "text": None,
     "plural": (1, 2),
+    "message": None,
     "meaning": ((1, "c"), 2),
     "_": None,
     "gettext": None,

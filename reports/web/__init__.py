@@ -1,0 +1,1 @@
+"""The web application: screens of clinicians, heads of department, managers and administrators."""

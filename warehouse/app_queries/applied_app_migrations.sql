@@ -1,0 +1,3 @@
+select version, sha256
+from app_migration
+order by version;

@@ -1,0 +1,3 @@
+update web_session
+set seen_at = $now
+where session_id = $session_id;
