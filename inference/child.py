@@ -24,21 +24,25 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self, TypeVar
 
+from inference import answer
 from inference.records import Rejection
 from inference.settings import DecodeSettings
 
 if TYPE_CHECKING:
-    from inference.pixels import Prepared
+    from inference.pixels import Display, Prepared
 
+T = TypeVar("T")
+# What is asked of a child: a picture for the model, or one for a viewer.
+_PREPARE, _DISPLAY = b"P", b"D"
 _LOOK_AHEAD = 4
 _START_SECONDS = 60.0
 _HEAD = struct.Struct(">I")
@@ -155,10 +159,17 @@ class Decoders:
             for _, future in waiting:
                 future.cancel()
 
+    def display(self, path: Path) -> Display | Rejection:
+        """Decode one image for a viewer, waiting for a child that is free."""
+        return self._asked(_DISPLAY, path, answer.displayed)
+
     def _one(self, path: Path) -> Prepared | Rejection:
+        return self._asked(_PREPARE, path, answer.prepared)
+
+    def _asked(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytes], T]) -> T | Rejection:
         child = self._idle.get()
         try:
-            return child.decode(path)
+            return child.ask(wish, path, read)
         finally:
             self._idle.put(child)
 
@@ -168,14 +179,6 @@ def _command(settings: DecodeSettings) -> list[str]:
     return [sys.executable, "-P", "-m", "inference.child", json.dumps(asdict(settings))]
 
 
-class _LostError(Exception):
-    """The child gave no whole answer; carries the reason code only."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 class _Child:
     """One child process, started when first needed and again after it died."""
 
@@ -183,12 +186,12 @@ class _Child:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, path: Path) -> Prepared | Rejection:
-        """Send one path and read one answer."""
+    def ask(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytes], T]) -> T | Rejection:
+        """Send one path with what is wanted of it, and read one answer."""
         try:
-            process = self._started()
-            return self._ask(process, path)
-        except _LostError as lost:
+            head, data = self._ask(self._started(), wish, path)
+            return answer.refused(head) or read(head, data)
+        except answer.LostError as lost:
             self.stop()
             return Rejection("quarantined", (lost.code,))
 
@@ -212,14 +215,14 @@ class _Child:
         _receive(self._process, time.monotonic() + _START_SECONDS)
         return self._process
 
-    def _ask(self, process: subprocess.Popen[bytes], path: Path) -> Prepared | Rejection:
-        name = os.fsencode(path.absolute())
+    def _ask(self, process: subprocess.Popen[bytes], wish: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
+        name = wish + os.fsencode(path.absolute())
         try:
             _pipe(process.stdin).write(_HEAD.pack(len(name)) + name)
             _pipe(process.stdin).flush()
         except OSError:
-            raise _LostError("DECODE_CRASH") from None
-        return _answer(*_receive(process, time.monotonic() + self._settings.seconds))
+            raise answer.LostError("DECODE_CRASH") from None
+        return _receive(process, time.monotonic() + self._settings.seconds)
 
     def stop(self) -> None:
         """Kill the child, if there is one."""
@@ -243,14 +246,14 @@ def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[st
     descriptor = _pipe(process.stdout).fileno()
     size = _HEAD.unpack(_exactly(descriptor, _HEAD.size, deadline))[0]
     if size > _MAX_HEAD:
-        raise _LostError("DECODE_CRASH")
+        raise answer.LostError("DECODE_CRASH")
     try:
         head = json.loads(_exactly(descriptor, size, deadline))
         count = int(head.get("bytes", 0))
     except (ValueError, AttributeError, TypeError):
-        raise _LostError("DECODE_CRASH") from None
+        raise answer.LostError("DECODE_CRASH") from None
     if not 0 <= count <= 1 << 28:
-        raise _LostError("DECODE_CRASH")
+        raise answer.LostError("DECODE_CRASH")
     return head, _exactly(descriptor, count, deadline)
 
 
@@ -261,38 +264,12 @@ def _exactly(descriptor: int, count: int, deadline: float) -> bytes:
         poll.register(descriptor, select.POLLIN)
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
-            raise _LostError("DECODE_TIMEOUT")
+            raise answer.LostError("DECODE_TIMEOUT")
         block = os.read(descriptor, min(count - len(data), 1 << 20))
         if not block:
-            raise _LostError("DECODE_CRASH")
+            raise answer.LostError("DECODE_CRASH")
         data += block
     return bytes(data)
-
-
-def _answer(head: dict[str, Any], data: bytes) -> Prepared | Rejection:
-    """Check an answer as one checks hostile input, and make it a value."""
-    import numpy as np  # noqa: PLC0415
-
-    from inference.pixels import Prepared  # noqa: PLC0415
-    from inference.reasons import REASONS  # noqa: PLC0415
-
-    try:
-        if "reasons" in head:
-            codes = tuple(str(code) for code in head["reasons"])
-            if (
-                not codes
-                or any(code not in REASONS for code in codes)
-                or head["outcome"] not in ("quarantined", "not_dicom")
-            ):
-                raise _LostError("DECODE_CRASH")
-            return Rejection(head["outcome"], codes)
-        image = np.frombuffer(data, "<f4").reshape(int(head["height"]), int(head["width"]))
-        result = Prepared(image.astype(np.float32), int(head["rows"]), int(head["columns"]), float(head["scale"]))
-    except (KeyError, ValueError, TypeError):
-        raise _LostError("DECODE_CRASH") from None
-    if image.size == 0 or not np.isfinite(image).all() or not 0 < result.scale < 1e6:
-        raise _LostError("DECODE_CRASH")
-    return result
 
 
 def _serve(settings: DecodeSettings) -> None:
@@ -310,10 +287,11 @@ def _serve(settings: DecodeSettings) -> None:
     isolate_network()
     _send(answers, {}, b"")
     while len(size := sys.stdin.buffer.read(_HEAD.size)) == _HEAD.size:
-        path = Path(os.fsdecode(sys.stdin.buffer.read(_HEAD.unpack(size)[0])))
+        wish = sys.stdin.buffer.read(1)
+        path = Path(os.fsdecode(sys.stdin.buffer.read(_HEAD.unpack(size)[0] - 1)))
         # The kernel ends a decode that hangs after the parent itself has died.
         signal.alarm(int(settings.seconds) + 5)
-        head, data = _work(pixels, path, settings)
+        head, data = _work(pixels, wish, path, settings)
         signal.alarm(0)
         _send(answers, head, data)
 
@@ -331,20 +309,16 @@ def _limit(settings: DecodeSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _work(pixels: Any, path: Path, settings: DecodeSettings) -> tuple[dict[str, Any], bytes]:
-    import numpy as np  # noqa: PLC0415
-
+def _work(pixels: Any, wish: bytes, path: Path, settings: DecodeSettings) -> tuple[dict[str, Any], bytes]:
     try:
-        result = pixels.decode(path, settings)
+        result = pixels.display(path, settings) if wish == _DISPLAY else pixels.decode(path, settings)
     except MemoryError:
         return {"outcome": "quarantined", "reasons": ["IMAGE_TOO_LARGE"]}, b""
     except BaseException:  # noqa: BLE001 - a Rust panic is a BaseException; nothing of it may leave
         return {"outcome": "quarantined", "reasons": ["DECODE_CRASH"]}, b""
     if isinstance(result, Rejection):
         return {"outcome": result.outcome, "reasons": list(result.reasons)}, b""
-    data = np.ascontiguousarray(result.image, "<f4").tobytes()
-    shape = {"height": result.image.shape[0], "width": result.image.shape[1]}
-    return {**shape, "rows": result.rows, "columns": result.columns, "scale": result.scale, "bytes": len(data)}, data
+    return answer.told(result)
 
 
 def _send(pipe: BinaryIO, head: dict[str, Any], data: bytes) -> None:

@@ -25,6 +25,7 @@ from inference.pixel_format import PixelFormat
 Stored = npt.NDArray[Any]
 Grey = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 _PADDING_VALUE, _PADDING_LIMIT = 0x00280120, 0x00280121
 _BAND_PIXELS = 1 << 22
@@ -78,6 +79,68 @@ def render(stored: Stored, values: Values, max_side: int) -> tuple[Grey, float]:
     return reduce(codes, max_side, lambda band: table[band & mask])
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a viewer windows itself: bone bright, padding black, every stored level told apart.
+
+    Attributes
+    ----------
+    values
+        uint8 or uint16 [rows, columns].
+    low, high
+        The window at first, in units of `values`.
+    slope, intercept
+        ``slope * value + intercept`` is the output of the modality LUT; the slope is negative where
+        the image is stored bone dark (MONOCHROME1). None where a LUT or a sigmoid is within `values`.
+    """
+
+    values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+    low: float
+    high: float
+    slope: float | None
+    intercept: float | None
+
+
+def shown(stored: Stored, values: Values) -> Shown:
+    """Turn stored values into what a viewer windows itself, in full size and depth."""
+    if values.form.samples == 3:
+        grey = _luminance(stored, values.form)
+        return Shown(np.rint(grey * 255).astype(np.uint8), 0.0, 255.0, None, None)
+    codes, levels = _codes(stored, values.form)
+    output, padded, counts = _output(codes, levels, values)
+    baked = isinstance(values.voi, Table) or (isinstance(values.voi, Window) and values.voi.function == "SIGMOID")
+    grey_levels = None if values.voi is None else _voi(output, values.voi)
+    useful = grey_levels is not None and not _flat(grey_levels, counts)
+    if baked and useful and grey_levels is not None:
+        output, low, high = grey_levels, 0.0, 1.0
+    elif isinstance(values.voi, Window) and useful and not baked:
+        low, high = _edges(values.voi)
+    else:
+        low, high = _limits(output, counts) or (float(output.min()), float(output.max()))
+    least, most = float(output.min()), float(output.max())
+    # An affine or integer LUT keeps its own step: each level has its own value.
+    step = max((most - least) / 65535, 1.0 if values.modality else (most - least) / max(1, len(levels) - 1)) or 1.0
+    table = np.rint((output - least) / step)
+    low, high, slope, intercept = (low - least) / step, (high - least) / step, step, least
+    if values.form.photometric == "MONOCHROME1":
+        top = float(table.max())
+        table, low, high, slope, intercept = top - table, top - high, top - low, -step, least + step * top
+    table[padded] = 0
+    kind = np.uint8 if table.max() <= 255 else np.uint16
+    mask = min(len(table), 1 << 8 * codes.dtype.itemsize) - 1
+    picture = table.astype(kind)[codes & mask]
+    linear = not (baked and useful)
+    return Shown(picture, low, max(high, low + 1), slope if linear else None, intercept if linear else None)
+
+
+def _edges(window: Window) -> tuple[float, float]:
+    if window.function == "LINEAR":
+        half, center = (window.width - 1) / 2, window.center - 0.5
+    else:
+        half, center = window.width / 2, window.center
+    return center - half, center + half
+
+
 def _luminance(band: Stored, form: PixelFormat) -> Grey:
     if form.photometric in ("YBR_FULL", "YBR_FULL_422") and form.transfer_syntax.count(".") < 7:
         grey = band[..., 0].astype(np.float32)  # native or RLE: Y is the luminance itself
@@ -105,13 +168,19 @@ def _codes(stored: Stored, form: PixelFormat) -> tuple[Stored, Levels]:
     return stored, levels
 
 
-def _grey_table(codes: Stored, levels: Levels, values: Values) -> Grey:
+def _output(codes: Stored, levels: Levels, values: Values) -> tuple[Levels, npt.NDArray[np.bool_], Counts]:
+    """Output of the modality LUT, whether it is padding, and how often it occurs, for each stored level."""
     output = _modality(levels, values)
     padded = np.zeros(len(levels), bool)
     if values.padding is not None:
         padded = (levels >= values.padding[0]) & (levels <= values.padding[1])
     counts = _counts(codes, len(levels))
     counts[padded] = 0
+    return output, padded, counts
+
+
+def _grey_table(codes: Stored, levels: Levels, values: Values) -> Grey:
+    output, padded, counts = _output(codes, levels, values)
     grey = None if values.voi is None else _voi(output, values.voi)
     if grey is None or _flat(grey, counts):
         grey = _stretch(output, counts)
@@ -147,14 +216,14 @@ def _voi(output: Levels, voi: Table | Window) -> Levels:
     return np.clip((output - (center - 0.5)) / (width - 1) + 0.5, 0, 1)
 
 
-def _counts(codes: Stored, size: int) -> npt.NDArray[np.int64]:
+def _counts(codes: Stored, size: int) -> Counts:
     """Histogram of a regular sample of the image."""
     step = max(1, int(np.sqrt(codes.size / _SAMPLE)))
     sample = codes[::step, ::step].astype(np.int64) & (size - 1)
     return np.bincount(sample.ravel(), minlength=size)
 
 
-def _flat(grey: Levels, counts: npt.NDArray[np.int64]) -> bool:
+def _flat(grey: Levels, counts: Counts) -> bool:
     """Whether a window leaves nothing to see: nearly all pixels on one grey level."""
     present = counts > 0
     if not present.any():
@@ -165,18 +234,26 @@ def _flat(grey: Levels, counts: npt.NDArray[np.int64]) -> bool:
     return several and bool(shares.max() > 0.999 * shares.sum())
 
 
-def _stretch(output: Levels, counts: npt.NDArray[np.int64]) -> Levels:
+def _stretch(output: Levels, counts: Counts) -> Levels:
     """Stretch between the 0.5th and 99.5th percentile of the image."""
+    limits = _limits(output, counts)
+    if limits is None or limits[1] <= limits[0]:
+        return np.zeros_like(output)
+    return np.clip((output - limits[0]) / (limits[1] - limits[0]), 0, 1)
+
+
+def _limits(output: Levels, counts: Counts) -> tuple[float, float] | None:
+    """Return the 0.5th and 99.5th percentile of the image, its extremes where they are the same."""
     present = np.flatnonzero(counts)
     if present.size == 0:
-        return np.zeros_like(output)
+        return None
     order = present[np.argsort(output[present], kind="stable")]
     shares = np.cumsum(counts[order]) / counts[order].sum()
     low = output[order[np.searchsorted(shares, 0.005)]]
     high = output[order[min(int(np.searchsorted(shares, 0.995)), len(order) - 1)]]
     if high <= low:
         low, high = output[order[0]], output[order[-1]]
-    return np.clip((output - low) / (high - low), 0, 1) if high > low else np.zeros_like(output)
+    return float(low), float(high)
 
 
 def reduce(stored: Stored, max_side: int, level: Callable[[Stored], Grey]) -> tuple[Grey, float]:

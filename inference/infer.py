@@ -43,13 +43,15 @@ class Task:
 class Inferred:
     """Finding of one image, with its thumbnail (uint8, long side at most 256), or the refusal.
 
-    `rejection` is set when the pixels could not be decoded: then there is no finding.
+    `rejection` is set when the pixels could not be decoded: then there is no finding. `heat` is the
+    model's map (uint8, 255 hottest, edge to edge over the image, at its own coarse step), where it has one.
     """
 
     task: Task
     finding: Finding | None
     thumbnail: npt.NDArray[np.uint8] | None
     rejection: Rejection | None
+    heat: npt.NDArray[np.uint8] | None = None
 
 
 def run(tasks: Sequence[Task], bundle: Path, settings: DecodeSettings) -> Iterator[Inferred]:
@@ -132,6 +134,8 @@ def _serve(pipe: Connection, tasks: list[Task], bundle: Path, settings: DecodeSe
 
 def analyse(model: Model, task: Task, decoded: Prepared | Rejection, now: datetime) -> Inferred:
     """Run the model on one decoded image; a model that returns nonsense marks it failed."""
+    import numpy as np  # noqa: PLC0415
+
     from inference.detect import detect  # noqa: PLC0415
 
     if isinstance(decoded, Rejection):
@@ -155,7 +159,7 @@ def analyse(model: Model, task: Task, decoded: Prepared | Rejection, now: dateti
         return Inferred(task, finding, _thumbnail(decoded), None)
     boxes = tuple(_scaled(box, decoded.scale) for box in detection.boxes)
     finding = replace(finding, status="ok", score=detection.score, boxes=boxes, reason=None)
-    return Inferred(task, finding, _thumbnail(decoded), None)
+    return Inferred(task, finding, _thumbnail(decoded), None, np.rint(detection.heat * 255).astype(np.uint8))
 
 
 def _scaled(box: Box, scale: float) -> Box:

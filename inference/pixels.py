@@ -1,6 +1,6 @@
 """Pixels to the picture a radiologist sees: decoded, rescaled, windowed, bone bright, reduced.
 
-Unsafe by nature (decoders written in C read hostile bytes): `decode` is called in the sandboxed
+Unsafe by nature (decoders written in C read hostile bytes): `decode` and `display` are called in the sandboxed
 children of `inference.child` only.
 
 References
@@ -22,12 +22,14 @@ from inference import codestream, grey
 from inference.byte_source import opened
 from inference.dataset import PIXEL_DATA, DataSet
 from inference.dicom_file import read
+from inference.lookup import number
 from inference.pixel_format import NATIVE, RLE, PixelFormat, first_frame, has_pixels, judge_pixels, read_format, unusual
 from inference.records import Rejection
 from inference.settings import DecodeSettings
 
 Grey = npt.NDArray[np.float32]
 Stored = npt.NDArray[Any]
+_PIXEL_SPACING, _IMAGER_PIXEL_SPACING = 0x00280030, 0x00181164
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,94 @@ def decode(path: Path, settings: DecodeSettings) -> Prepared | Rejection:
         If the file cannot be read.
     """
     with opened(path) as source:
-        found = read(source)
-        if found is None:
-            return Rejection("not_dicom", ("NOT_DICOM",))
-        form, problems = _checked(found, settings.max_pixels)
-        values = None if form is None else grey.Values.of(found, form)
-        if problems or form is None or values is None:
-            return _refuse(*problems or ["BAD_RESCALE"])
-        stored = _stored(found, form)
-        if isinstance(stored, str):
-            return _refuse(stored)
+        found = _opened(read(source), settings)
+        if isinstance(found, Rejection):
+            return found
+        stored, values, form, _ = found
         image, scale = grey.render(stored, values, settings.max_side)
         return Prepared(image, form.rows, form.columns, scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """A picture for a viewer that windows it itself: full size, full depth, bone bright, padding black.
+
+    Attributes
+    ----------
+    values
+        The pixels row by row, `bits` (8 or 16, little-endian, unsigned) for each.
+    low, high
+        The window at first, in units of `values`; `slope` and `intercept` make them units of the
+        modality LUT's output, where that is possible.
+    photometric
+        As stored: bone dark (MONOCHROME1) has been turned.
+    spacing
+        Millimetres between rows and between columns, or None; `spacing_at` says where they are true:
+        in the patient (PixelSpacing) or at the detector (ImagerPixelSpacing).
+    """
+
+    values: bytes
+    bits: int
+    rows: int
+    columns: int
+    low: float
+    high: float
+    slope: float | None
+    intercept: float | None
+    photometric: str
+    spacing: tuple[float, float] | None
+    spacing_at: str | None
+
+
+def display(path: Path, settings: DecodeSettings) -> Display | Rejection:
+    """Decode the first frame of a DICOM image for a viewer.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with opened(path) as source:
+        found = _opened(read(source), settings)
+        if isinstance(found, Rejection):
+            return found
+        stored, values, form, dataset = found
+        made = grey.shown(stored, values)
+        spacing, where = _spacing(dataset)
+        return Display(
+            values=made.values.astype(made.values.dtype.newbyteorder("<"), copy=False).tobytes(),
+            bits=8 * made.values.dtype.itemsize,
+            rows=form.rows,
+            columns=form.columns,
+            low=made.low,
+            high=made.high,
+            slope=made.slope,
+            intercept=made.intercept,
+            photometric=form.photometric,
+            spacing=spacing,
+            spacing_at=where,
+        )
+
+
+def _spacing(dataset: DataSet) -> tuple[tuple[float, float] | None, str | None]:
+    for tag, where in ((_PIXEL_SPACING, "patient"), (_IMAGER_PIXEL_SPACING, "detector")):
+        numbers = [number(text) for text in dataset.strings(tag)]
+        if len(numbers) == 2 and all(value is not None and 1e-3 < value < 10 for value in numbers):
+            return (numbers[0] or 0.0, numbers[1] or 0.0), where
+    return None, None
+
+
+def _opened(
+    found: DataSet | None, settings: DecodeSettings
+) -> tuple[Stored, grey.Values, PixelFormat, DataSet] | Rejection:
+    if found is None:
+        return Rejection("not_dicom", ("NOT_DICOM",))
+    form, problems = _checked(found, settings.max_pixels)
+    values = None if form is None else grey.Values.of(found, form)
+    if problems or form is None or values is None:
+        return _refuse(*problems or ["BAD_RESCALE"])
+    stored = _stored(found, form)
+    return _refuse(stored) if isinstance(stored, str) else (stored, values, form, found)
 
 
 def _checked(found: DataSet, max_pixels: int) -> tuple[PixelFormat | None, list[str]]:

@@ -109,11 +109,12 @@ def _keep(config: Config, site: str, day: date, chunk: list[Inferred]) -> None:
     thumbnails = config.spool(site) / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
     for item in chunk:
-        if item.thumbnail is not None:
-            target = thumbnails / f"{item.task.instance_uid}.png"
-            aside = target.with_name(f".{target.name}.{os.getpid()}")
-            Image.fromarray(item.thumbnail).save(aside, format="PNG")
-            aside.replace(target)
+        for picture, ending in ((item.thumbnail, ".png"), (item.heat, ".heat.png")):
+            if picture is not None:
+                target = thumbnails / f"{item.task.instance_uid}{ending}"
+                aside = target.with_name(f".{target.name}.{os.getpid()}")
+                Image.fromarray(picture).save(aside, format="PNG")
+                aside.replace(target)
     now = config.now(site, day)
     findings: list[Finding] = [replace(item.finding, ai_completed=now) for item in chunk if item.finding]
     refused = {item.task.instance_uid: item.rejection.reasons for item in chunk if item.rejection}

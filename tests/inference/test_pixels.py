@@ -301,3 +301,57 @@ def test_pictures_that_are_none(tmp_path):
     assert pixels.read_picture(tmp_path / "cut.png").reasons == ("PIXEL_DECODE",)
     assert pixels.read_picture(tmp_path / "text.jpg").reasons == ("PIXEL_DECODE",)
     assert pixels.read_picture(tmp_path / "bomb.jpg").reasons == ("DECOMPRESSION_BOMB",)
+
+
+@pytest.fixture
+def display(tmp_path):
+    def run(ds):
+        path = tmp_path / "image"
+        path.write_bytes(dc.encode(ds))
+        shown, model = pixels.display(path, SETTINGS), pixels.decode(path, SETTINGS)
+        assert not isinstance(shown, Rejection) and not isinstance(model, Rejection)
+        values = np.frombuffer(shown.values, "<u2" if shown.bits == 16 else "u1").reshape(shown.rows, shown.columns)
+        return shown, values.astype(float), model.image
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        WINDOW,
+        {},
+        {"WindowCenter": "900", "WindowWidth": "300", "VOILUTFunction": "LINEAR_EXACT"},
+        {"WindowCenter": "1500", "WindowWidth": "900", "VOILUTFunction": "SIGMOID"},
+        {**WINDOW, "PhotometricInterpretation": "MONOCHROME1"},
+        {"WindowCenter": "0", "WindowWidth": "2000", "RescaleSlope": "0.5", "RescaleIntercept": "-1000"},
+        {"PhotometricInterpretation": "MONOCHROME1", "PixelPaddingValue": 0},
+    ],
+)
+def test_a_viewer_that_applies_the_window_shows_what_the_model_sees(display, changes):
+    shown, values, model = display(dc.image(**changes))
+    np.testing.assert_allclose(np.clip((values - shown.low) / (shown.high - shown.low), 0, 1), model, atol=2e-3)
+
+
+def test_a_viewer_can_tell_the_stored_values(display):
+    ds = dc.image(**WINDOW, RescaleSlope="2", RescaleIntercept="-100", PhotometricInterpretation="MONOCHROME1")
+    shown, values, _ = display(ds)
+    assert shown.slope is not None
+    np.testing.assert_allclose(shown.slope * values + shown.intercept, 2.0 * PICTURE - 100)
+    center = (shown.low + shown.high) / 2 * shown.slope + shown.intercept
+    assert center == pytest.approx(2048 - 0.5)
+    assert (shown.bits, shown.photometric) == (16, "MONOCHROME1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "spacing", "where"),
+    [
+        ({"PixelSpacing": ["0.15", "0.14"], "ImagerPixelSpacing": ["0.2", "0.2"]}, (0.15, 0.14), "patient"),
+        ({"ImagerPixelSpacing": ["0.2", "0.2"]}, (0.2, 0.2), "detector"),
+        ({"ImagerPixelSpacing": ["0", "0.2"]}, None, None),
+        ({}, None, None),
+    ],
+)
+def test_a_viewer_knows_the_size_of_a_pixel(display, changes, spacing, where):
+    shown, _, _ = display(dc.image(**WINDOW, **changes))
+    assert (shown.spacing, shown.spacing_at) == (spacing, where)
