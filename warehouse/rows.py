@@ -86,3 +86,33 @@ class VerdictRow:
     key_id: str
     recall: bool = False
     undone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSampleRow:
+    """A report drawn for the audit of the labeller, with the cell that it was drawn from."""
+
+    site: str
+    month: str
+    study_uid: str
+    message_id: str
+    cell_ai: str
+    cell_label: str
+    place: int
+    population: int
+    drawn_at: datetime
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReadingRow:
+    """What a person read in a drawn report; `label` and `acuity` as the labeller's, `author` a pseudonym."""
+
+    site: str
+    study_uid: str
+    message_id: str
+    author: str
+    label: str
+    acuity: str
+    read_at: datetime
+    key_id: str
