@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipelines.cli_audit import audit_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_web import serve, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
 app.add_typer(user_app, name="user")
+app.add_typer(audit_app, name="audit-sample")
 app.command()(serve)
 
 

@@ -28,7 +28,21 @@ from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import chunks, writer
 from reports import daily
-from warehouse import cases, connect, identified, ledger, load, nights, pending, publish, recover, rows, study
+from warehouse import (
+    audit_sample,
+    cases,
+    connect,
+    identified,
+    ledger,
+    load,
+    nights,
+    pending,
+    publish,
+    recover,
+    rows,
+    study,
+)
+from warehouse.app_store import AppStore
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.site import SiteFacts
 
@@ -166,12 +180,23 @@ def _label(site: Site, event: ReportEvent) -> ReportLabel:
 def assemble(config: Config, site: str, days: Sequence[date]) -> None:
     """Match reports with studies, rebuild the study table, close the nights, publish the readers' copy."""
     with writer(config) as connection:
+        _keep_readings(config, site, connection)
         ledger.settle_matches(connection, site)
         study.rebuild(connection, site, None)
         for day in days:
             now = config.now(site, day)
             nights.close(connection, site, day, now, _punctual(config.site(site), day, now))
     publish.publish(config.warehouse, config.published)
+
+
+def _keep_readings(config: Config, site: str, connection: Any) -> None:
+    """Copy what persons read in the sample of reports from the application's store, where there is one."""
+    if not config.app_store.exists():
+        return
+    store = AppStore(config.app_store)
+    store.migrate()
+    with store.reading() as app:
+        audit_sample.keep(app, connection, site, _mask(config, site))
 
 
 def _punctual(site: Site, day: date, now: datetime) -> str:

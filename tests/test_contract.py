@@ -41,6 +41,8 @@ RECORDS: dict[str, Any] = {
     "night": rows.NightRow,
     "ledger": rows.LedgerRow,
     "verdict": rows.VerdictRow,
+    "audit_sample": rows.AuditSampleRow,
+    "report_reading": rows.ReportReadingRow,
     "study": StudyRow,
 }
 

@@ -48,6 +48,18 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one person read in one drawn report; `author` as in `app.sqlite`, time UTC."""
+
+    study_uid: str
+    message_id: str
+    author: str
+    label: str
+    acuity: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How far the audit of a month has come."""
 
@@ -160,6 +172,18 @@ def record(
     change(app, "report_reading_add", given)
 
 
+def readings(app: sqlite3.Connection, site: str, author: str) -> list[Reading]:
+    """Return the readings of one author, the earliest first."""
+    return [reading for reading in _readings(app, site) if reading.author == author]
+
+
+def _readings(app: sqlite3.Connection, site: str) -> list[Reading]:
+    return [
+        Reading(**(dict(row) | {"read_at": as_time(row["read_at"])}))
+        for row in rows(app, "report_readings", {"site": site})
+    ]
+
+
 def keep(app: sqlite3.Connection, warehouse: DuckDBPyConnection, site: str, pseudonymiser: Pseudonymiser) -> int:
     """Copy samples and readings of a site into the warehouse; return how many readings are new there.
 
@@ -181,18 +205,18 @@ def keep(app: sqlite3.Connection, warehouse: DuckDBPyConnection, site: str, pseu
         )
         for row in rows(app, "audit_sample_of_month", {"site": site, "month": None})
     ]
-    readings = [
+    read = [
         ReportReadingRow(
             site=site,
-            study_uid=row["study_uid"],
-            message_id=row["message_id"],
-            author=pseudonymiser.of("author", row["author"]),
-            label=row["label"],
-            acuity=row["acuity"],
-            read_at=as_time(row["read_at"]),
+            study_uid=reading.study_uid,
+            message_id=reading.message_id,
+            author=str(pseudonymiser.of("author", reading.author)),
+            label=reading.label,
+            acuity=reading.acuity,
+            read_at=reading.read_at,
             key_id=key_id,
         )
-        for row in rows(app, "report_readings", {"site": site})
+        for reading in _readings(app, site)
     ]
     load(warehouse, "audit_sample", samples)
-    return load(warehouse, "report_reading", readings)
+    return load(warehouse, "report_reading", read)

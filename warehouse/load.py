@@ -58,6 +58,8 @@ TABLES = frozenset(
         "patient_merge",
         "person",
         "opposition",
+        "audit_sample",
+        "report_reading",
         "verdict",
         "study",
     }

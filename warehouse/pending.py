@@ -22,6 +22,12 @@ def labels(connection: DuckDBPyConnection, site: str) -> dict[str, set[str]]:
     return {content_id: set(messages) for content_id, messages in found}
 
 
+def files(connection: DuckDBPyConnection, site: str, message_ids: Sequence[str]) -> dict[str, str]:
+    """Return for each of these report events the `content_id` of the file that holds its text."""
+    given = {"site": site, "wanted": list(message_ids)}
+    return dict(connection.execute(statement("report_files"), given).fetchall())
+
+
 def controls(connection: DuckDBPyConnection, site: str, control_ids: Sequence[str]) -> set[str]:
     """Return those of these message control ids (pseudonyms) that were used before."""
     given = {"site": site, "wanted": list(control_ids)}
