@@ -184,10 +184,10 @@ def _onnx(weights: Path, architecture: str) -> Forward:
     def forward(batch: Array) -> tuple[Array, Array]:
         try:
             logit, cells = session.run(None, {name: batch})
+            return np.asarray(logit, dtype=np.float32), np.asarray(cells, dtype=np.float32)
         except Exception as error:  # noqa: BLE001 - as above
             raise ModelOutputError(
                 f"the model failed on an input of its stated size ({type(error).__name__}): use another bundle."
             ) from None
-        return np.asarray(logit, dtype=np.float32), np.asarray(cells, dtype=np.float32)
 
     return forward

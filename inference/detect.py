@@ -10,7 +10,7 @@ from PIL import Image
 from scipy import ndimage
 
 from inference.bundle import Model
-from inference.errors import ModelOutputError
+from inference.errors import BundleError, ModelOutputError
 from inference.records import Box
 
 Array = npt.NDArray[np.float32]
@@ -70,6 +70,22 @@ def detect(model: Model, images: list[Array]) -> list[Detection]:
         The model returned NaN, infinity, or an output of the wrong shape.
     """
     return [_detect_one(model, image) for image in images]
+
+
+def trial(model: Model) -> None:
+    """Run a loaded model once on a drawn picture, as a night would.
+
+    Raises
+    ------
+    BundleError
+        It raises, or its output has another shape than stated or holds NaN or infinity.
+    """
+    rows, columns = np.indices((96, 64), dtype=np.float32)
+    picture = np.clip(1 - np.abs(columns - 32) / 16, 0, 1) * (0.5 + rows / 192)
+    try:
+        detect(model, [picture.astype(np.float32)])
+    except ModelOutputError as error:
+        raise BundleError(f"the bundle failed its trial on a drawn picture: {error}") from None
 
 
 def letterbox(image: Array, size: int) -> tuple[Array, float, int, int]:

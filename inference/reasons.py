@@ -239,6 +239,21 @@ REASONS: dict[str, Reason] = {
     "MODEL_FAILED": Reason(
         "accepted_flagged", "Le modèle n'a pas pu analyser l'image.", "The model could not analyse the image."
     ),
+    "MODEL_TIMEOUT": Reason(
+        "accepted_flagged",
+        "Le modèle a mis trop de temps sur l'image.",
+        "The model took too long over the image.",
+    ),
+    "MODEL_CRASH": Reason(
+        "accepted_flagged",
+        "Le modèle s'est interrompu sur l'image.",
+        "The model died on the image.",
+    ),
+    "BUNDLE_REFUSED": Reason(
+        "accepted_flagged",
+        "Le modèle installé n'est pas utilisable : l'image n'est pas analysée.",
+        "The installed model cannot be used: the image was not analysed.",
+    ),
 }
 
 

@@ -13,7 +13,9 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from inference.description import embedded
+from inference import regions
+from inference.description import describe, embedded
+from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
 from pipelines.source_settings import SITE_NAME, FolderSource, Strict
@@ -49,7 +51,22 @@ class Scope(Strict):
     """Which images are analysed."""
 
     modalities: frozenset[str] = frozenset({"CR", "DX"})
-    regions: frozenset[str] = VALIDATED_REGIONS
+    # None: those that the site's model was validated on, as its model.json says.
+    regions: frozenset[str] | None = None
+
+    @field_validator("regions")
+    @classmethod
+    def _known_regions(cls, value: frozenset[str] | None) -> frozenset[str] | None:
+        known = regions.regions()
+        if value is not None and value - known:
+            raise ValueError(f"not a region; choose among {', '.join(sorted(known))}")
+        return value
+
+
+class Shadow(Strict):
+    """A bundle that scores every image too, for comparison, and flags nothing."""
+
+    bundle: str
 
 
 class ModelChoice(Strict):
@@ -58,6 +75,13 @@ class ModelChoice(Strict):
     bundle: str = "embedded"
     doubtful: Share | None = None
     positive: Share | None = None
+    shadow: Shadow | None = None
+
+    @model_validator(mode="after")
+    def _another(self) -> ModelChoice:
+        if self.shadow is not None and self.shadow.bundle == self.bundle:
+            raise ValueError("the shadow must be another bundle than the one that flags")
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> ModelChoice:
@@ -149,9 +173,10 @@ class Site(Strict):
         """The site's time zone."""
         return ZoneInfo(self.time_zone)
 
-    def gate_settings(self) -> GateSettings:
-        """Return what the gate needs to know of this site."""
-        return GateSettings(time_zone=self.zone, modalities=self.scope.modalities, regions=self.scope.regions)
+    def gate_settings(self, validated: frozenset[str] = VALIDATED_REGIONS) -> GateSettings:
+        """Return what the gate needs to know of this site; `validated` are the regions of its model."""
+        chosen = validated if self.scope.regions is None else self.scope.regions
+        return GateSettings(time_zone=self.zone, modalities=self.scope.modalities, regions=chosen)
 
 
 class Machine(Strict):
@@ -160,6 +185,7 @@ class Machine(Strict):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     decode_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     decode_memory_mb: Annotated[int, Field(ge=128, le=65536)] = 500
+    model_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
@@ -197,8 +223,22 @@ class Config:
 
     def bundle(self, site: str) -> Path:
         """Return the folder of the site's model bundle."""
-        chosen = self.site(site).model.bundle
+        return self._folder(self.site(site).model.bundle)
+
+    def shadow(self, site: str) -> Path | None:
+        """Return the folder of the bundle in the shadow of the site's own, where it has one."""
+        shadow = self.site(site).model.shadow
+        return None if shadow is None else self._folder(shadow.bundle)
+
+    def _folder(self, chosen: str) -> Path:
         return embedded() if chosen == "embedded" else (self.home / chosen).resolve()
+
+    def validated_regions(self, site: str) -> frozenset[str]:
+        """Return the regions that the site's model was validated on; the embedded one's where it cannot be read."""
+        try:
+            return frozenset(describe(self.bundle(site))["scope"]["regions"])
+        except BundleError:  # the night says so when it comes to the images; they are taken all the same
+            return VALIDATED_REGIONS
 
     def decode_settings(self) -> DecodeSettings:
         """Return the limits of the sandboxed decoder."""

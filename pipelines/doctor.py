@@ -8,7 +8,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -53,7 +53,10 @@ def examine(home: Path) -> list[Result]:
             ),
         ]
     results.append(Result("configuration", True, f"{len(loaded.sites)} sites"))
-    return [*results, *(examination for check in (keys, folders, sources, disk) for examination in check(loaded))]
+    return [
+        *results,
+        *(examination for check in (keys, bundles, folders, sources, disk) for examination in check(loaded)),
+    ]
 
 
 def python() -> Result:
@@ -150,6 +153,25 @@ def keys(loaded: Config) -> Iterator[Result]:
             yield Result(f"key of {site}", False, "not usable", str(error))
         else:
             yield Result(f"key of {site}", True, "mode 0600")
+
+
+def bundles(loaded: Config) -> Iterator[Result]:
+    """Each site's bundle, and the one in its shadow, can be loaded and passes a trial, as the night runs it."""
+    from inference.errors import BundleError  # noqa: PLC0415
+    from inference.infer import examine as try_out  # noqa: PLC0415
+
+    tried: dict[Path, Result] = {}
+    for site in loaded.sites:
+        for name, folder in ((f"bundle of {site}", loaded.bundle(site)), (f"shadow of {site}", loaded.shadow(site))):
+            if folder is None:
+                continue
+            if folder not in tried:
+                try:
+                    found = try_out(folder, loaded.decode_settings(), loaded.machine.model_seconds)
+                    tried[folder] = Result("", True, f"{found['name']} {found['version']}, {found['sha256'][:12]}")
+                except BundleError as error:
+                    tried[folder] = Result("", False, "refused", str(error))
+            yield replace(tried[folder], name=name)
 
 
 def folders(loaded: Config) -> Iterator[Result]:

@@ -92,7 +92,9 @@ def take(
     """
     site = config.site(name)
     mask = Pseudonymiser(read_key(config.key(name)))
-    gate = Intake(site, days[-1], config.now(name, days[-1]), mask, config.spool(name), config.quarantine(name))
+    validated = config.validated_regions(name)
+    now = config.now(name, days[-1])
+    gate = Intake(site, days[-1], now, mask, config.spool(name), config.quarantine(name), validated)
     with writer(config) as connection:
         places = ledger.known_places(connection, name)
         images = ledger.offered_instances(connection, name)
@@ -171,6 +173,7 @@ class Intake:
     mask: Pseudonymiser
     spool: Path
     quarantine: Path
+    validated: frozenset[str]
 
     def place(self, offered: Offered) -> tuple[str, str]:
         """Return where a file lies (as a pseudonym) and its size and time."""
@@ -186,7 +189,7 @@ class Intake:
 
     def read(self, offered: Offered, content: str) -> Read:
         """Read one file through the gate; its bytes decide, never its name."""
-        settings, now = self.site.gate_settings(), datetime.now(UTC)
+        settings, now = self.site.gate_settings(self.validated), datetime.now(UTC)
         if offered.refusal is not None:
             digest = hashlib.sha256(offered.path.read_bytes()).hexdigest()
             return Read(offered, digest, [Rejection("quarantined", (offered.refusal,))])

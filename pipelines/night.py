@@ -6,7 +6,6 @@ alone and again, and returns counts only. The Dagster assets call them in order.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,18 +14,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from PIL import Image
-
-from inference import description, hl7, infer, reasons
-from inference.infer import Inferred, Task
+from inference import hl7, reasons
 from inference.labels import engine
-from inference.records import Finding, ReportEvent, ReportLabel
+from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from inference.settings import VALIDATED_REGIONS
-from pipelines import intake
+from pipelines import intake, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
-from pipelines.intake import chunks, writer
+from pipelines.intake import writer
 from reports import daily
 from warehouse import (
     audit_sample,
@@ -39,7 +34,6 @@ from warehouse import (
     pending,
     publish,
     recover,
-    rows,
     study,
 )
 from warehouse.app_store import AppStore
@@ -47,7 +41,6 @@ from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.site import SiteFacts
 
 Progress = Callable[[str], None]
-CHUNK = 64
 # A list is issued again when late data change one of the days before it.
 LATE_DAYS = 14
 FIRST_DAY = date(1970, 1, 1)
@@ -102,43 +95,8 @@ def recorded(config: Config, site: str, days: Sequence[date]) -> Iterator[None]:
 
 
 def infer_images(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
-    """Score every accepted in-scope image that the site's model has not scored yet."""
-    day = days[-1]
-    folder, described = _model(config, site)
-    with writer(config) as connection:
-        images = pending.images(connection, site, described["sha256"])
-        _keep_model(connection, described, config.now(site, day))
-    spool = config.spool(site) / "dicom"
-    tasks = [Task(study_id, image_id, spool / study_id / f"{image_id}.dcm") for study_id, image_id in images]
-    counts: Counter[str] = Counter()
-    for chunk in chunks(infer.run(tasks, folder, config.decode_settings()), CHUNK):
-        _keep(config, site, day, chunk)
-        counts.update(item.finding.status if item.finding else "undecodable" for item in chunk)
-        if progress:
-            progress(f"{site}: {sum(counts.values())} of {len(tasks)} images analysed")
-    return dict(counts)
-
-
-def _keep(config: Config, site: str, day: date, chunk: list[Inferred]) -> None:
-    thumbnails = config.spool(site) / "thumbnails"
-    thumbnails.mkdir(parents=True, exist_ok=True)
-    for item in chunk:
-        for picture, ending in ((item.thumbnail, ".png"), (item.heat, ".heat.png")):
-            if picture is not None:
-                target = thumbnails / f"{item.task.instance_uid}{ending}"
-                aside = target.with_name(f".{target.name}.{os.getpid()}")
-                Image.fromarray(picture).save(aside, format="PNG")
-                aside.replace(target)
-    now = config.now(site, day)
-    findings: list[Finding] = [replace(item.finding, ai_completed=now) for item in chunk if item.finding]
-    refused = {item.task.instance_uid: item.rejection.reasons for item in chunk if item.rejection}
-    with writer(config) as connection:
-        load.load(connection, "finding", findings, site=site, key_id=_mask(config, site).key_id)
-        ledger.set_outcome(connection, site, "quarantined", refused)
-    for item in chunk:
-        if item.rejection:
-            config.quarantine(site).mkdir(parents=True, exist_ok=True)
-            intake.copy(item.task.path, config.quarantine(site) / f"{item.task.instance_uid}.bin")
+    """Score every accepted in-scope image that has no result yet; see `pipelines.scoring`."""
+    return scoring.infer_images(config, site, days, progress)
 
 
 def label_reports(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
@@ -224,7 +182,6 @@ def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, An
                 config.spool(site) / "thumbnails",
                 links(config, site, daily.case_ids(connection, site, day)),
                 folder,
-                validated_regions=VALIDATED_REGIONS,
                 reason_sentences=sentences,
                 accent=settings.report.accent,
             )
@@ -290,21 +247,8 @@ def summary(config: Config, site: str, day: date) -> dict[str, Any]:
 
 
 def model_hash(config: Config, site: str) -> str:
-    """Return the hash that the site's model bundle states for its weights."""
-    return str(_model(config, site)[1]["sha256"])
-
-
-def _model(config: Config, site: str) -> tuple[Any, dict[str, Any]]:
-    folder = config.bundle(site)
-    return folder, description.describe(folder)
-
-
-def _keep_model(connection: Any, described: dict[str, Any], now: datetime) -> None:
-    points = described["operating_points"]
-    row = rows.ModelRow(
-        described["sha256"], described["name"], described["version"], points["doubtful"], points["positive"], now
-    )
-    load.load(connection, "model", [row])
+    """Return the hash that the site's flagging bundle states for its weights."""
+    return str(scoring.bundles(config, site)[0].described["sha256"])
 
 
 def _keep_site(connection: Any, site: Site, day: date) -> None:

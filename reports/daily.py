@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -76,7 +76,8 @@ class Entry:
     evidence: str | None
     waiting: str | None
     verdict: str | None
-    unvalidated: bool
+    outside_scope: bool
+    reason: str | None
     simulated: bool
     link: str | None
     shots: tuple[Shot, ...]
@@ -108,7 +109,6 @@ def render(
     links: Mapping[str, str],
     out: Path,
     *,
-    validated_regions: Collection[str] | None = None,
     reason_sentences: Mapping[str, str] | None = None,
     accent: str = "#0b6e75",
 ) -> DailyList:
@@ -120,8 +120,6 @@ def render(
         Folder with ``<instance pseudonym>.png`` for each image.
     links
         Address of the PACS viewer by study pseudonym; anything but http and https is left out.
-    validated_regions
-        Regions that the model was validated on; cases of others are marked. None marks none.
     reason_sentences
         Sentence of each reason code in the site's language.
 
@@ -137,7 +135,7 @@ def render(
     cut = latest_commit(connection, site)
     night = cases.last_night(connection, site, day)
     safe = {study: address for study, address in links.items() if _is_web(address)}
-    entries = [_entry(case, facts, words, cut, safe, thumbnails, validated_regions) for case in found]
+    entries = [_entry(case, facts, words, cut, safe, thumbnails, reason_sentences or {}) for case in found]
     sums = ledger.outcome_sums(connection, site, day)
     html = pages.page(
         words,
@@ -200,7 +198,7 @@ def _entry(
     cut: datetime | None,
     links: Mapping[str, str],
     thumbnails: Path,
-    validated: Collection[str] | None,
+    sentences: Mapping[str, str],
 ) -> Entry:
     views = dict.fromkeys(term(words, "view", image.view) for image in case.images if image.view)
     side = term(words, "laterality", case.laterality) if case.laterality else None
@@ -225,12 +223,19 @@ def _entry(
         evidence=case.evidence,
         waiting=_waiting(case, words, cut),
         verdict=term(words, "verdict", case.verdict) if case.verdict else None,
-        unvalidated=validated is not None and case.region not in validated,
+        outside_scope=case.outside_scope,
+        reason=_reason(case, words, sentences),
         simulated=case.origin == "simulated",
         link=links.get(case.study_uid),
         shots=tuple(shot for shot in shots if shot is not None),
         missing_images=sum(shot is None for shot in shots),
     )
+
+
+def _reason(case: Case, words: Language, sentences: Mapping[str, str]) -> str | None:
+    """Return why a study has no result, where one of its images says so."""
+    codes = [image.reason for image in case.images if image.reason]
+    return words.typeset(sentences.get(codes[0], codes[0])) if codes and case.score is None else None
 
 
 def _report(case: Case, words: Language) -> str:
@@ -311,6 +316,7 @@ def _cells(case: Case, facts: SiteFacts, words: Language, cut: datetime | None, 
         term(words, "report_label", case.report_label) if case.report_label else "",
         case.evidence or "",
         "" if hours is None else words.number(hours, 1),
+        words.text("outside the validated scope") if case.outside_scope else "",
         links.get(case.study_uid, ""),
         case.study_uid,
     ]

@@ -170,6 +170,7 @@ TERMS: dict[str, dict[str, str]] = {
         "report_label": "Fracture in the report",
         "evidence": "Deciding sentence",
         "waiting": "Waiting (hours)",
+        "scope": "Remark",
         "link": "Viewer",
         "study": "Study (pseudonym)",
     },

@@ -19,7 +19,7 @@ from warehouse.study import StudyRow
 # What a night adds to a record: who, when by our own clock, under which key, from which delivery.
 ADDED = {
     "instance": {"site", "day", "received_at", "key_id"},
-    "finding": {"site", "key_id"},
+    "finding": {"site", "key_id", "role"},
     "report_event": {"site", "received_at", "key_id", "offer_id"},
     "report_label": {"site"},
     "order_event": {"site", "received_at", "key_id", "offer_id"},

@@ -62,7 +62,8 @@ class Case:
     fracture; a flagged one whose report is uncertain or does not address fracture; a flagged one that
     needs nothing more (its report agrees, it is a follow-up, or a clinician has decided); one that
     could not be analysed; None for one that needs nobody. `todo` is what it would be without any verdict.
-    `images` come with the highest score first.
+    `images` come with the highest score first. `outside_scope` when the model that gave the result was
+    not validated on the study's region.
     """
 
     study_uid: str
@@ -87,6 +88,7 @@ class Case:
     evidence: str | None
     verdict: str | None
     origin: str
+    outside_scope: bool = False
     images: tuple[Picture, ...] = ()
 
 

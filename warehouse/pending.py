@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from warehouse.statement import statement
@@ -11,9 +13,28 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def images(connection: DuckDBPyConnection, site: str, model_sha256: str) -> list[tuple[str, str]]:
-    """Return (study, image) pseudonyms of accepted in-scope images that this model has not judged."""
-    return connection.execute(statement("pending_images"), {"site": site, "model": model_sha256}).fetchall()
+@dataclass(frozen=True, slots=True)
+class PendingImage:
+    """An image to be judged, by pseudonyms; which model failed on it before, and why, where one did."""
+
+    study_uid: str
+    instance_uid: str
+    failed_model: str | None
+    failed_reason: str | None
+
+
+def images(connection: DuckDBPyConnection, site: str) -> list[PendingImage]:
+    """Return the accepted in-scope images without a result: new ones, then those that a model failed on."""
+    return _images(connection, "pending_images", site=site)
+
+
+def shadow_images(connection: DuckDBPyConnection, site: str, model_sha256: str, since: date) -> list[PendingImage]:
+    """Return the accepted in-scope images of the local days from `since` on that this model has not judged."""
+    return _images(connection, "pending_shadow", site=site, model=model_sha256, since=since)
+
+
+def _images(connection: DuckDBPyConnection, name: str, **given: object) -> list[PendingImage]:
+    return [PendingImage(*row) for row in connection.execute(statement(name), given).fetchall()]
 
 
 def labels(connection: DuckDBPyConnection, site: str) -> dict[str, set[str]]:

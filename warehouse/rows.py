@@ -13,7 +13,10 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model bundle; its first row stays, so `first_used` is the first night that used it (UTC)."""
+    """A model bundle; its first row stays, so `first_used` is the first night that used it (UTC).
+
+    `regions` are those that it was validated on; None where that is not known.
+    """
 
     model_sha256: str
     model_name: str
@@ -21,6 +24,7 @@ class ModelRow:
     threshold_doubtful: float
     threshold_positive: float
     first_used: datetime
+    regions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

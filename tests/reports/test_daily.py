@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from reports import daily
 from warehouse.connect import migrate, reader, writer
 from warehouse.load import load
+from warehouse.rows import ModelRow
 
 ORDER = [
     "positive_report_absent",
@@ -199,6 +200,8 @@ def hostile(tmp_path: Path, simulated: ModuleType) -> Path:
     shots, found = simulated.images(row)
     with writer(path) as connection:
         load(connection, "site", [simulated.facts(plan)])
+        used = ModelRow(row.model_sha256, "default", "1.0", 0.35, 0.6, datetime(2025, 5, 1, tzinfo=UTC), ("wrist",))
+        load(connection, "model", [used])
         load(connection, "study", [row])
         load(connection, "instance", [replace(shot, view=HOSTILE) for shot in shots])
         load(connection, "finding", found)
@@ -210,9 +213,7 @@ def hostile(tmp_path: Path, simulated: ModuleType) -> Path:
 
 def test_hostile_text_stays_text(hostile: Path, simulated: ModuleType, tmp_path: Path) -> None:
     with reader(hostile) as connection:
-        made = daily.render(
-            connection, "h", simulated.DAY, tmp_path / "none", {}, tmp_path, validated_regions={"wrist"}
-        )
+        made = daily.render(connection, "h", simulated.DAY, tmp_path / "none", {}, tmp_path)
     page = read(made.html)
     assert page.tags["script"] == page.tags["img"] == page.tags["link"] == 0
     assert page.addresses == []

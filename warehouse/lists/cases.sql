@@ -45,8 +45,10 @@ select
     judged.report_acuity,
     report_label.evidence,
     judged.verdict,
-    judged.origin
+    judged.origin,
+    coalesce(not list_contains(model.regions, coalesce(judged.region, 'unknown')), false) as outside_scope
 from judged
+left join model on model.model_sha256 = judged.model_sha256
 left join report_label on report_label.site = judged.site and report_label.message_id = judged.report_message_id
 where judged.todo is not null or $study is not null
 order by

@@ -1,5 +1,5 @@
--- The in-scope images of each of $studies of $site, the highest score first, each with the finding of the model that
--- gave the study its result.
+-- The in-scope images of each of $studies of $site, the highest score first, each with the finding that counts for the
+-- study's result, never a shadow's.
 with wanted as (
     select study_uid, model_sha256
     from study
@@ -9,9 +9,15 @@ latest as (
     select finding.*
     from finding
     join wanted using (study_uid)
-    where finding.site = $site and code = 'fracture'
-        and (wanted.model_sha256 is null or finding.model_sha256 = wanted.model_sha256)
-    qualify row_number() over (partition by instance_uid order by finding.ai_completed desc, finding.model_sha256) = 1
+    where finding.site = $site and code = 'fracture' and finding.role = 'flag'
+    qualify row_number() over (
+        partition by instance_uid
+        order by
+            finding.status = 'ok' desc,
+            coalesce(finding.model_sha256 = wanted.model_sha256, false) desc,
+            finding.ai_completed desc,
+            finding.model_sha256
+    ) = 1
 )
 select
     instance.study_uid,

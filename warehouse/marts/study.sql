@@ -50,7 +50,8 @@ dated as materialized (
 ),
 
 used as materialized (
-    -- Of each image the newest model's finding, an older one only where the newer failed.
+    -- Of each image the flagging model's finding (a shadow's never); where several models flagged, the newest one's, an
+    -- older one only where the newer failed.
     select
         finding.study_uid,
         finding.status,
@@ -63,7 +64,7 @@ used as materialized (
     from finding
     inner join image on finding.instance_uid = image.instance_uid
     left join model on finding.model_sha256 = model.model_sha256
-    where finding.site = $site and finding.code = 'fracture'
+    where finding.site = $site and finding.code = 'fracture' and finding.role = 'flag'
     qualify row_number() over (
         partition by finding.instance_uid
         order by finding.status = 'ok' desc, model.first_used desc nulls last, finding.model_sha256 desc

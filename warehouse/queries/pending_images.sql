@@ -1,6 +1,16 @@
--- Accepted in-scope images that one model has not judged yet, oldest first.
-select instance.study_uid, instance.instance_uid
+-- In-scope images that no flagging model has judged yet, new ones first, then those that one failed on: with the last
+-- such model and its reason. An image that has a result keeps it, whatever model flags now.
+with failed as (
+    select
+        instance_uid,
+        arg_max(struct_pack(model_sha256 := model_sha256, reason := reason), ai_completed) as last
+    from finding
+    where site = $site and code = 'fracture' and role = 'flag' and status = 'failed'
+    group by instance_uid
+)
+select instance.study_uid, instance.instance_uid, failed.last.model_sha256, failed.last.reason
 from instance
+left join failed on instance.instance_uid = failed.instance_uid
 where instance.site = $site
     and instance.in_scope
     and not exists (
@@ -8,6 +18,8 @@ where instance.site = $site
         from finding
         where finding.site = instance.site
             and finding.instance_uid = instance.instance_uid
-            and finding.model_sha256 = $model
+            and finding.code = 'fracture'
+            and finding.role = 'flag'
+            and finding.status = 'ok'
     )
-order by instance.day, instance.study_uid, instance.instance_uid;
+order by failed.last is not null, instance.day, instance.study_uid, instance.instance_uid;

@@ -1,0 +1,17 @@
+-- In-scope images of the local days from $since on that the model $model has not judged in any role, oldest first, with
+-- the reason why it could not.
+select
+    instance.study_uid,
+    instance.instance_uid,
+    finding.model_sha256,
+    finding.reason
+from instance
+left join finding on finding.site = instance.site
+    and finding.instance_uid = instance.instance_uid
+    and finding.code = 'fracture'
+    and finding.model_sha256 = $model
+where instance.site = $site
+    and instance.in_scope
+    and instance.day >= $since
+    and coalesce(finding.status, 'failed') <> 'ok'
+order by finding.status is not null, instance.day, instance.study_uid, instance.instance_uid;
