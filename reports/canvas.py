@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -136,11 +137,10 @@ def blank(words: Language, width: int, height: int, left: int, right: int, top: 
 
 
 def share_axis(
-    words: Language, top: float, steps: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25)
+    words: Language, top: float, steps: Sequence[float] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25), low: float = 0.0
 ) -> dict[str, Any]:
-    """Return ticks of an axis of shares from 0 to `top`, at most five, written in the language."""
-    step = next((step for step in steps if top / step <= 5), steps[-1])
-    ticks = [step * index for index in range(int(top / step + 1e-9) + 1)]
+    """Return ticks of an axis of shares from `low` to `top`, at most five or six, written in the language."""
+    ticks = _ticks(low, top, steps)
     return {
         "tickmode": "array",
         "tickvals": ticks,
@@ -151,10 +151,9 @@ def share_axis(
     }
 
 
-def count_axis(words: Language, top: float) -> dict[str, Any]:
-    """Return ticks of an axis of counts from 0 to `top`, at most five."""
-    step = next(base * 10**power for power in range(9) for base in (1, 2, 5) if top / (base * 10**power) <= 5)
-    ticks = [step * index for index in range(int(top / step + 1e-9) + 1)]
+def count_axis(words: Language, top: float, low: float = 0.0) -> dict[str, Any]:
+    """Return ticks of an axis of counts from `low` to `top`, at most five or six."""
+    ticks = _ticks(low, top, [base * 10**power for power in range(9) for base in (1, 2, 5)])
     return {
         "tickmode": "array",
         "tickvals": ticks,
@@ -165,10 +164,9 @@ def count_axis(words: Language, top: float) -> dict[str, Any]:
     }
 
 
-def hour_axis(words: Language, top: float) -> dict[str, Any]:
-    """Return ticks of an axis of hours from 0 to `top`, at most five."""
-    step = next(step for step in (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 192, 1000) if top / step <= 5 or step == 1000)
-    ticks = [step * index for index in range(int(top / step + 1e-9) + 1)]
+def hour_axis(words: Language, top: float, low: float = 0.0) -> dict[str, Any]:
+    """Return ticks of an axis of hours from `low` to `top`, at most five or six."""
+    ticks = _ticks(low, top, (0.25, 0.5, 1, 2, 3, 6, 12, 24, 48, 96, 192, 1000))
     return {
         "tickmode": "array",
         "tickvals": ticks,
@@ -177,6 +175,12 @@ def hour_axis(words: Language, top: float) -> dict[str, Any]:
         "gridcolor": GRID,
         "gridwidth": 1,
     }
+
+
+def _ticks(low: float, top: float, steps: Sequence[float]) -> list[float]:
+    """Return the multiples of the first step of which at most five intervals fit between the two ends."""
+    step = next((step for step in steps if (top - low) / step <= 5), steps[-1])
+    return [step * index for index in range(math.ceil(low / step - 1e-9), int(top / step + 1e-9) + 1)]
 
 
 def spread(positions: Sequence[float], gap: float) -> list[float]:

@@ -3,57 +3,52 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import holidays
 
+from reports.blocks import USUAL, Block
 from reports.canvas import (
     FAINT,
     HALF,
     INK,
-    SIGNAL,
     SOFT,
     WIDE,
     Chart,
     blank,
-    count_axis,
     hour_axis,
     mix,
     plain,
-    share_axis,
 )
-from reports.curves import age_bands, measures, no_report, regions, scores, time_to_report
+from reports.curves import measures, no_report, scores, time_to_report
+from reports.rates import age_bands, regions
+from reports.waits import turnaround_spread
 from reports.terms import term
+from reports.trends import trend
 
 if TYPE_CHECKING:
-    from reports.kpi import MonthFigures, Value
+    from reports.kpi import MonthFigures
     from reports.language import Language
 
 FEWEST = 10  # studies below which a distribution is not drawn
-REGIONS = 12
 
 
-def charts(figures: MonthFigures, words: Language, accent: str) -> dict[str, Chart]:
-    """Return every chart by name, drawn or with the reason why it is not."""
-    builders: tuple[Callable[[MonthFigures, Language, str], Chart], ...] = (
-        volume_by_day,
-        volume_by_region,
-        volume_by_hour,
-        trend("volume"),
-        regions,
-        age_bands,
-        scores,
-        trend("positive_rate"),
-        time_to_report,
-        turnaround_by_hour,
-        trend("report_turnaround_median"),
-        measures,
-        trend("agreement"),
-    )
-    made = [build(figures, words, accent) for build in builders]
-    return {chart.name: chart for chart in made}
+def charts(
+    figures: MonthFigures, words: Language, accent: str, blocks: Iterable[Block] | None = None
+) -> dict[str, Chart]:
+    """Return the charts of these blocks (all, unless said otherwise) by name, drawn or with the reason why not.
+
+    A trend has one chart for each of its figures, ``trend_`` and the figure's name.
+    """
+    made: dict[str, Chart] = {}
+    for block in blocks if blocks is not None else (block for part in USUAL.values() for block in part):
+        if block.name == "trend":
+            made |= {f"trend_{name}": trend(name, figures, words, accent) for name in block.options["figures"]}
+        elif block.name in BUILDERS:
+            made[block.name] = BUILDERS[block.name](figures, words, accent, **block.options)
+    return made
 
 
 def public_holidays(country: str, start: date, end: date) -> dict[date, str]:
@@ -109,8 +104,8 @@ def volume_by_day(figures: MonthFigures, words: Language, accent: str) -> Chart:
     return Chart("volume_by_day", figure.figure(), alt, refs)
 
 
-def volume_by_region(figures: MonthFigures, words: Language, accent: str) -> Chart:
-    """Draw the studies of each region as bars stacked by modality, the commonest twelve."""
+def volume_by_region(figures: MonthFigures, words: Language, accent: str, most: int) -> Chart:
+    """Draw the studies of each region as bars stacked by modality, the `most` common ones."""
     refs = ("volume_by_region",)
     cells: dict[str, dict[str, float]] = defaultdict(dict)
     for value in figures.values["volume_by_region"]:
@@ -118,7 +113,7 @@ def volume_by_region(figures: MonthFigures, words: Language, accent: str) -> Cha
             cells[str(value.stratum["region"])][str(value.stratum["modality"])] = value.value
     if not cells:
         return Chart("volume_by_region", None, "", refs, _none(figures, words, "volume_by_region"), HALF)
-    shown = list(cells)[:REGIONS]
+    shown = list(cells)[:most]
     modalities = sorted({modality for parts in cells.values() for modality in parts})
     figure = blank(words, HALF, 34 + 19 * len(shown), 112, 74, 20, 4)
     total = sum(sum(parts.values()) for parts in cells.values())
@@ -224,90 +219,6 @@ def turnaround_by_hour(figures: MonthFigures, words: Language, accent: str) -> C
     return Chart(name, figure.figure(), alt, refs, None, HALF)
 
 
-def trend(name: str) -> Callable[[MonthFigures, Language, str], Chart]:
-    """Return the builder of the control chart of one key figure over thirteen months."""
-
-    def build(figures: MonthFigures, words: Language, accent: str) -> Chart:
-        return _trend(name, figures, words, accent)
-
-    return build
-
-
-def _trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Chart:
-    entries, control = figures.history[name], figures.trends[name]
-    refs = (name.removesuffix("_median"),)
-    known = [
-        (index, value) for index, (_, value) in enumerate(entries) if value is not None and value.value is not None
-    ]
-    if len(known) < 2:
-        return Chart(
-            f"trend_{name}", None, "", refs, words.text("A trend needs at least two months; it will appear here.")
-        )
-    figure = blank(words, WIDE, 110, 46, 136, 12, 20)
-    figure.axis("xaxis", range=[-0.3, len(entries) - 0.7], tickvals=list(range(len(entries))))
-    figure.axis("xaxis", ticktext=[plain(_tick(words, month, index)) for index, (month, _) in enumerate(entries)])
-    place = {month: index for index, (month, _) in enumerate(entries)}
-    if control.mean is not None:
-        places = [place[month] for month in control.months]
-        band = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}}
-        figure.add("scatter", x=places, y=list(control.high), **band)
-        figure.add("scatter", x=places, y=list(control.low), fill="tonexty", fillcolor="#eef2f5", **band)
-        figure.add("scatter", x=places, y=[control.mean] * len(places), mode="lines", line={"color": FAINT, "width": 1})
-        figure.label(
-            places[-1],
-            control.mean,
-            words.text("mean %(value)s", value=_worded(words, known[-1][1], control.mean)),
-            shift=(58, 0),
-        )
-    odd = {place[signal.month] for signal in control.signals}
-    figure.add(
-        "scatter",
-        x=[index for index, _ in known],
-        y=[value.value for _, value in known],
-        mode="lines+markers",
-        line={"color": accent, "width": 1.8},
-        marker={
-            "size": [9 if index == len(entries) - 1 else 6.5 for index, _ in known],
-            "color": [SIGNAL if index in odd else accent for index, _ in known],
-            "symbol": ["diamond" if index in odd else "circle" for index, _ in known],
-            "line": {"color": "#ffffff", "width": 1},
-        },
-        cliponaxis=False,
-    )
-    index, last = known[-1]
-    figure.label(index, last.value or 0, f"<b>{plain(words.value(last))}</b>", color=INK, size=11, shift=(9, 0))
-    highest = max([*(value.value or 0 for _, value in known), *control.high])
-    lowest = min([*(value.value or 0 for _, value in known), *control.low])
-    base = 0.5 if last.unit == "share" and lowest > 0.55 else 0
-    axis = {"share": share_axis, "hours": hour_axis}.get(last.unit, count_axis)
-    top = base + 1.08 * (highest - base) or 1
-    figure.axis("yaxis", range=[base, top], ticklabelstandoff=6, **axis(words, highest or 1))
-    alt = words.text(
-        "%(title)s over %(n)s months, last %(last)s; %(signals)s",
-        title=words.typeset(_title(figures, refs[0], words)),
-        n=len(known),
-        last=words.value(last),
-        signals=words.text("no unusual month.")
-        if not odd
-        else words.plural("%(n)s unusual month.", "%(n)s unusual months.", len(odd)),
-    )
-    return Chart(f"trend_{name}", figure.figure(), alt, refs)
-
-
-def _worded(words: Language, like: Value, number: float) -> str:
-    if like.unit == "share":
-        return words.share(number)
-    return words.hours(number) if like.unit == "hours" else words.number(number)
-
-
-def _tick(words: Language, month: str, index: int) -> str:
-    return words.month(month, "year" if index == 0 or month.endswith("-01") else "short")
-
-
-def _title(figures: MonthFigures, name: str, words: Language) -> str:
-    return figures.definitions[name].title.of(words.code) if name in figures.definitions else name
-
-
 def _none(figures: MonthFigures, words: Language, name: str) -> str:
     if any(value.suppressed for value in figures.values[name]):
         return words.text("Too few studies to show without naming single ones.")
@@ -334,3 +245,18 @@ def _clock(text: str) -> float:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+# The chart of each block that is one, by the name of the block.
+BUILDERS: dict[str, Callable[..., Chart]] = {
+    "volume_by_day": volume_by_day,
+    "volume_by_hour": volume_by_hour,
+    "volume_by_region": volume_by_region,
+    "rates_by_region": regions,
+    "rates_by_age_band": age_bands,
+    "scores": scores,
+    "time_to_report": time_to_report,
+    "turnaround_spread": turnaround_spread,
+    "report_turnaround_by_hour": turnaround_by_hour,
+    "measures": measures,
+}

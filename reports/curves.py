@@ -1,16 +1,13 @@
-"""Charts of rates and times with their uncertainty: rates by stratum, scores, time to report, agreement."""
+"""Charts with their uncertainty: scores, time to report, agreement."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reports.canvas import (
-    DOUBTFUL,
     FAINT,
     HALF,
     INK,
-    LINE,
-    POSITIVE,
     RESULTS,
     WIDE,
     Canvas,
@@ -26,111 +23,13 @@ from reports.terms import term
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.kpi import MonthFigures, Value
+    from reports.kpi import MonthFigures
     from reports.language import Language
 
 FEWEST = 10
-STRATA = 12
 # Hours at which the time axis of the curve has its ticks; it is drawn on a root scale, where the first day has half.
 TICKS = (0, 1, 4, 12, 24, 48, 72, 120, 168)
 MEASURES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
-
-
-def regions(figures: MonthFigures, words: Language, accent: str) -> Chart:
-    """Draw positive and doubtful rate of each region with their intervals, side by side."""
-    refs = ("positive_rate_by_region", "doubtful_rate_by_region")
-    positive = [value for value in figures.values[refs[0]] if value.value is not None][:STRATA]
-    if sum(value.denominator or 0 for value in positive) < FEWEST:
-        return Chart("rates_by_region", None, "", refs, too_few(figures, words))
-    figure = blank(words, WIDE, 46 + 19 * len(positive), 130, 8, 22, 22)
-    doubtful = {value.stratum["region"]: value for value in figures.values[refs[1]]}
-    top = min(1.0, 1.02 * max(value.high or 0 for value in positive))
-    other = [doubtful.get(value.stratum["region"]) for value in positive]
-    second = max([0.05, *(min(1.0, 1.02 * (value.high or 0)) for value in other if value is not None)])
-    figure.axis("xaxis", domain=[0, 0.47], range=[0, top], **share_axis(words, top))
-    figure.axis("xaxis2", domain=[0.62, 0.91], range=[0, second], anchor="y", **share_axis(words, second))
-    _dots(figure, words, positive, POSITIVE, "x", figures.one("positive_rate"))
-    _dots(figure, words, other, DOUBTFUL, "x2", figures.one("doubtful_rate"))
-    rows = [-index for index in range(len(positive))]
-    names = [plain(_capital(term(words, "region", value.stratum["region"]))) for value in positive]
-    figure.axis(
-        "yaxis",
-        range=[-len(positive) + 0.4, 0.6],
-        tickvals=rows,
-        ticktext=[
-            f"{name}  <span style='color:{FAINT}'>{words.number(value.denominator)}</span>"
-            for name, value in zip(names, positive, strict=True)
-        ],
-        tickfont={"size": 10, "color": INK},
-        ticklabelstandoff=8,
-    )
-    for axis, text, color in (("x", words.text("positive"), POSITIVE), ("x2", words.text("doubtful"), "#a66a00")):
-        figure.label(
-            0, 1, text, color=color, xref=f"{axis} domain", yref="paper", vertical="bottom", shift=(0, 6), weight=600
-        )
-    return Chart(
-        "rates_by_region",
-        figure.figure(),
-        _rates_alt(words, positive, "region", words.text("Positive rate by region")),
-        refs,
-    )
-
-
-def age_bands(figures: MonthFigures, words: Language, accent: str) -> Chart:
-    """Draw the positive rate of each age band with its interval."""
-    refs = ("positive_rate_by_age_band",)
-    values = [value for value in figures.values[refs[0]] if value.value is not None]
-    if sum(value.denominator or 0 for value in values) < FEWEST:
-        return Chart("rates_by_age_band", None, "", refs, too_few(figures, words), HALF)
-    figure = blank(words, HALF, 190, 98, 46, 8, 22)
-    top = min(1.0, 1.02 * max(value.high or 0 for value in values))
-    figure.axis("xaxis", range=[0, top], **share_axis(words, top))
-    _dots(figure, words, values, POSITIVE, "x", figures.one("positive_rate"))
-    figure.axis(
-        "yaxis",
-        range=[-len(values) + 0.4, 0.6],
-        tickvals=[-index for index in range(len(values))],
-        ticktext=[plain(_capital(term(words, "age_band", value.stratum["age_band"]))) for value in values],
-        tickfont={"size": 10, "color": INK},
-        ticklabelstandoff=8,
-    )
-    alt = _rates_alt(words, values, "age_band", words.text("Positive rate by age band"))
-    return Chart("rates_by_age_band", figure.figure(), alt, refs, None, HALF)
-
-
-def _dots(
-    figure: Canvas,
-    words: Language,
-    values: list[Value | None] | list[Value],
-    color: str,
-    axis: str,
-    whole: Value | None,
-) -> None:
-    """Add a dot with its interval and its number for each value, and a line for the whole."""
-    if whole is not None and whole.value is not None:
-        figure.shape(type="line", x0=whole.value, x1=whole.value, y0=0, y1=1, xref=axis, yref="paper",
-                         line={"color": LINE, "width": 1.2, "dash": "dot"}, layer="below")  # fmt: skip
-    drawn = [(-index, value) for index, value in enumerate(values) if value is not None and value.value is not None]
-    figure.add(
-        "scatter",
-        x=[value.value for _, value in drawn],
-        y=[row for row, _ in drawn],
-        xaxis=axis,
-        mode="markers",
-        marker={"size": 7.5, "color": color, "symbol": "circle" if color == POSITIVE else "diamond"},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [(value.high or 0) - (value.value or 0) for _, value in drawn],
-            "arrayminus": [(value.value or 0) - (value.low or 0) for _, value in drawn],
-            "color": mix(color, 0.55),
-            "thickness": 2.2,
-            "width": 0,
-        },
-        cliponaxis=False,
-    )
-    for row, value in drawn:
-        figure.label(1, row, words.value(value), xref=f"{axis} domain", color=INK, shift=(8, 0))
 
 
 def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
@@ -339,18 +238,3 @@ def no_report(figures: MonthFigures, words: Language) -> str:
     if volume is not None and volume.value and without is not None and without.value == volume.value:
         return words.text("No report was received for the studies of this month.")
     return too_few(figures, words)
-
-
-def _rates_alt(words: Language, values: list[Value], kind: str, title: str) -> str:
-    highest = max(values, key=lambda value: value.value or 0)
-    return words.text(
-        "%(title)s; highest: %(stratum)s with %(value)s (%(n)s studies).",
-        title=title,
-        stratum=term(words, kind, highest.stratum[kind]),
-        value=words.value(highest),
-        n=words.number(highest.denominator),
-    )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

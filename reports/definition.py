@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
-SECTIONS = ("summary", "activity", "findings", "turnaround", "agreement", "completeness", "method")
+from reports.blocks import SECTIONS, USUAL, Block
+
+__all__ = ["SECTIONS", "Accuracy", "Provenance", "ReportDefinition", "installed_versions"]
+
 ACCENT = "#0b6e75"
 # Whose version can change a page: our own, the store, the statistics, the charts and the PDF.
 COMPONENTS = ("bilan", "duckdb", "statsmodels", "scipy", "plotly", "weasyprint")
@@ -20,6 +23,8 @@ class ReportDefinition:
     ----------
     sections
         Names of `SECTIONS`, in the order in which they are printed; those left out are not.
+    blocks
+        The blocks of each section, in the order in which they are printed (see `reports.blocks`).
     accent
         Colour of the site, ``#rrggbb``.
     logo
@@ -27,6 +32,7 @@ class ReportDefinition:
     """
 
     sections: tuple[str, ...] = SECTIONS
+    blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: USUAL)
     accent: str = ACCENT
     logo: bytes | None = None
 

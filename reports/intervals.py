@@ -4,6 +4,7 @@ References
 ----------
 Wilson EB. Probable inference, the law of succession, and statistical inference. JASA 1927;22:209-212.
 Conover WJ. Practical nonparametric statistics, 3rd ed. 1999, section 3.2 (interval for a quantile).
+Spiegelhalter DJ. Funnel plots for comparing institutional performance. Stat Med 2005;24:1185-1202.
 Kaplan EL, Meier P. Nonparametric estimation from incomplete observations. JASA 1958;53:457-481.
 Kalbfleisch JD, Prentice RL. The statistical analysis of failure time data, 2nd ed. 2002, section 1.4
 (interval on the scale of log(-log S) with Greenwood's variance).
@@ -20,6 +21,7 @@ import numpy as np
 from scipy import special
 
 CONFIDENCE = 0.95
+FUNNEL = 0.001  # in each tail: limits of 99.8 %, as wide as three standard deviations
 Z = float(special.ndtri(0.5 + CONFIDENCE / 2))
 
 
@@ -32,6 +34,20 @@ def wilson(numerator: float, denominator: float) -> tuple[float | None, float | 
     centre = (share + Z**2 / (2 * denominator)) / scale
     half = Z / scale * math.sqrt(share * (1 - share) / denominator + Z**2 / (4 * denominator**2))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def funnel(whole: float, denominator: int) -> tuple[float, float]:
+    """Return the shares between which chance keeps a part of `denominator` studies, 998 times in 1000.
+
+    The whole has the share `whole`. The limits are binomial quantiles, so both can be observed; a
+    share beyond one of them differs from the whole by more than chance.
+    """
+    if denominator <= 0:
+        return 0.0, 1.0
+    below = special.bdtr(np.arange(0.0, denominator + 1), denominator, whole)
+    low = int(np.searchsorted(below, FUNNEL, side="right"))
+    high = int(np.searchsorted(below, 1 - FUNNEL, side="left"))
+    return low / denominator, min(high, denominator) / denominator
 
 
 def quantile_interval(sample: Sequence[float], probability: float) -> tuple[float | None, float | None, float | None]:

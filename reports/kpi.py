@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import tabulate
 from reports.frames import frames
-from reports.history import bounds, history, trends
+from reports.history import bounds, history, months_up_to, trends
 from reports.suppression import suppress
 from reports.tabulate import Row
 from reports.trend import Trend
@@ -17,6 +17,7 @@ from reports.value import Value
 from warehouse.data_cut import data_cut as capped
 from warehouse.data_cut import latest_commit
 from warehouse.figure import Definition, definitions, rows
+from warehouse.model_change import ModelChange, model_changes
 from warehouse.site import SiteFacts, site_facts
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ QUERIES = (
     "positive_rate_by_region",
     "doubtful_rate_by_region",
     "positive_rate_by_age_band",
+    "doubtful_rate_by_age_band",
     "score_distribution",
     "turnaround_durations",
     "unreported",
@@ -80,6 +82,8 @@ class MonthFigures:
         Thirteen months ending with this one, oldest first; None where the site had no data.
     trends
         Control chart of each entry of `history`.
+    model_changes
+        The days among the thirteen months on which the model changed.
     frames
         Tables for charts, e.g. ``time_to_report`` (hours, share, low, high, at_risk).
     definitions
@@ -94,6 +98,7 @@ class MonthFigures:
     values: Mapping[str, list[Value]]
     history: Mapping[str, list[tuple[str, Value | None]]]
     trends: Mapping[str, Trend]
+    model_changes: tuple[ModelChange, ...]
     frames: Mapping[str, pd.DataFrame]
     definitions: Mapping[str, Definition]
 
@@ -131,6 +136,7 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
         values=values,
         history=past,
         trends=trends(past, facts, cut),
+        model_changes=model_changes(connection, site, bounds(months_up_to(month)[0])[0], end),
         frames=frames(answers, facts.small_cell),
         definitions=definitions(),
     )
@@ -173,6 +179,10 @@ def to_json(figures: MonthFigures) -> dict[str, Any]:
             {"figure": name, "month": signal.month, "rule": signal.rule, "direction": signal.direction}
             for name, trend in figures.trends.items()
             for signal in trend.signals
+        ],
+        "model_changes": [
+            {"day": change.day.isoformat(), "model": change.model, "version": change.version}
+            for change in figures.model_changes
         ],
     }
 

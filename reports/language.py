@@ -10,6 +10,7 @@ from __future__ import annotations
 import gettext
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -34,6 +35,7 @@ DASH = "–"
 MISSING = "—"
 WITHHELD = "*"  # a small number of studies; the footnote says so
 _BEFORE = re.compile(r"[ \u00a0](?=[;:!?»]|%(?!\())")  # not before the % of a placeholder
+_ORDINAL = re.compile(r"(?<![\w])(1er|\d+e)(?= )")
 _ENGLISH_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _AFTER = re.compile(r"«[ \u00a0]")
 
@@ -41,11 +43,13 @@ _AFTER = re.compile(r"«[ \u00a0]")
 def typeset(text: str, code: str) -> str:
     """Return `text` with the apostrophes and the no-break spaces of the language.
 
-    French puts a narrow no-break space before ; : ! ? % and inside « »; English no space before %.
+    French puts a narrow no-break space before ; : ! ? % and inside « », and raises the letters of
+    ordinal numbers (1ᵉʳ, 90ᵉ); English has no space before %.
     """
     text = text.replace("'", "’")
     if code != "fr":
         return _ENGLISH_PERCENT.sub("", text)
+    text = _ORDINAL.sub(lambda found: found[1].replace("er", "ᵉʳ").replace("e", "ᵉ"), text)
     return _AFTER.sub("«" + NARROW, _BEFORE.sub(NARROW, text))
 
 
@@ -142,7 +146,7 @@ class Language:
         """Return a date: ``full`` with weekday and year, ``long`` without weekday, ``short`` day and month."""
         patterns = {"full": "EEEE d MMMM y", "long": "d MMMM y", "short": "d MMM", "weekday": "EEE d MMM"}
         text = format_date(day, patterns[form], locale=self.locale)
-        return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1er ", text) if self.code == "fr" else text
+        return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1ᵉʳ ", text) if self.code == "fr" else text
 
     def month(self, month: str, form: str = "long") -> str:
         """Return a month ``YYYY-MM``: ``long`` (June 2026), ``short`` (Jun) or ``letter`` (J)."""
@@ -169,6 +173,11 @@ class Language:
 def share_digits(value: Value) -> int:
     """Return the decimals that a share deserves: none where fewer than 100 studies were counted."""
     return 0 if value.denominator is None or value.denominator < 100 else 1
+
+
+def column_digits(values: Iterable[Value]) -> int:
+    """Return the decimals that all shares of a column can bear: those of the one with the fewest studies."""
+    return min((share_digits(value) for value in values), default=0)
 
 
 @cache

@@ -12,12 +12,15 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from reports import charts as drawn_figures
-from reports import drawing, pages, pdf, tables, text, tiles
+from reports import curves, drawing, layout, pages, pdf, tables, text, tiles
 from reports.canvas import Chart
 from reports.daily import harmless
 from reports.definition import Provenance, ReportDefinition
 from reports.drawing import Drawing
+from reports.glossary import glossary
 from reports.history import months_up_to
 from reports.kpi import MonthFigures, month_figures, to_json
 from reports.language import Language, language
@@ -41,6 +44,7 @@ CITED = (
     "positive_rate_by_region",
     "doubtful_rate_by_region",
     "positive_rate_by_age_band",
+    "doubtful_rate_by_age_band",
     "score_distribution",
     "report_turnaround",
     "report_turnaround_by_ai_result",
@@ -78,6 +82,9 @@ CITED = (
     "models",
     "simulated_share",
 )
+# Sections that have nothing to say of a month without studies.
+MEASURED = ("activity", "findings", "turnaround", "agreement")
+FEW = 10  # studies below which sections follow each other without new pages
 CSV_COLUMNS = (
     "figure",
     "stratum",
@@ -161,7 +168,8 @@ def compose(
     first = date.fromisoformat(f"{months_up_to(month)[0]}-01")
     (before,) = rows(connection, "simulated_share", site, first, figures.start)
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
-    made = drawn_figures.charts(figures, words, definition.accent)
+    blocks = [block for section in definition.sections for block in definition.blocks[section]]
+    made = drawn_figures.charts(figures, words, definition.accent, blocks)
     return Composition(figures, words, definition, provenance, made, simulated)
 
 
@@ -222,34 +230,78 @@ def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path
 def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
     """Return the report as one HTML page, all charts within it."""
     figures, words, definition = composition.figures, composition.words, composition.definition
-    ink = pages.readable(definition.accent)
+    context = _context(composition, drawings, figures_sha256)
+    empty = _nothing(figures)
+    sections = [
+        _without_studies(name, words, context)
+        if empty and name in MEASURED
+        else layout.section(name, definition.blocks[name], words, context)
+        for name in definition.sections
+    ]
+    volume = figures.one("volume")
+    short = () if tables.two_by_two(figures, words) is not None else ("agreement",)
     return pages.page(
         words,
         "monthly.html.j2",
-        figures=figures,
-        site=figures.site,
-        month=_capital(words.month(figures.month)),
-        definition=definition,
-        provenance=composition.provenance,
-        accent=ink,
-        tint=pages.tint(definition.accent, 0.1),
-        logo=_logo(definition.logo),
+        **context,
+        sections=sections,
+        short=short,
+        flow=volume is None or (volume.value or 0) < FEW,
         style=pages.trusted(pages.asset("monthly.css")),
-        chart=_charts(composition, drawings),
-        number={name: place for place, name in enumerate(CITED, 1)},
-        cited=_cited(figures, words),
-        tiles=tiles.tiles(figures, words, ink),
-        sentences=text.sentences(figures, words),
-        tables=tables,
-        holidays=drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
-        volume=figures.one("volume"),
-        last_day=figures.end - timedelta(days=1),
-        simulated=(share.value or 0.0) if (share := figures.one("simulated_share")) else 0.0,
-        simulated_before=composition.simulated_before,
-        comparable=tables.two_by_two(figures, words) is not None,
-        complete=_complete(figures),
-        figures_sha256=figures_sha256,
     )
+
+
+def _nothing(figures: MonthFigures) -> bool:
+    volume = figures.one("volume")
+    return volume is None or (not volume.value and not volume.suppressed)
+
+
+def _without_studies(name: str, words: Language, context: Mapping[str, Any]) -> layout.Section:
+    bare = layout.section(name, (), words, context)
+    why = Markup('<p class="why">{}</p>').format(words.text("No study this month."))
+    return layout.Section(name, bare.title, why, ())
+
+
+def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> dict[str, Any]:
+    figures, words, definition = composition.figures, composition.words, composition.definition
+    ink = pages.readable(definition.accent)
+    shown = {block.name for section in definition.sections for block in definition.blocks[section]}
+    tiled = [
+        block.options["figures"]
+        for section in definition.sections
+        for block in definition.blocks[section]
+        if block.name == "tiles"
+    ]
+    titles = layout.titles(words)
+    return {
+        "figures": figures,
+        "site": figures.site,
+        "month": _capital(words.month(figures.month)),
+        "made_from": composition.provenance,
+        "accent": ink,
+        "tint": pages.tint(definition.accent, 0.1),
+        "logo": _logo(definition.logo),
+        "chart": _charts(composition, drawings),
+        "made": composition.charts,
+        "shown": shown,
+        "defined": "definitions" in shown,
+        "headings": [(name, titles[name]) for name in definition.sections if name != "summary"],
+        "number": {name: place for place, name in enumerate(CITED, 1)},
+        "cited": _cited(figures, words),
+        "tiles_of": lambda names: tiles.tiles(figures, words, ink, names),
+        "sentences_of": lambda most: text.sentences(figures, words, most, *tiled[:1]),
+        "title_of": lambda name: text.title(figures, name, words),
+        "glossary_of": glossary(words),
+        "no_report": curves.no_report(figures, words),
+        "tables": tables,
+        "holidays": drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
+        "volume": figures.one("volume"),
+        "last_day": figures.end - timedelta(days=1),
+        "simulated": (share.value or 0.0) if (share := figures.one("simulated_share")) else 0.0,
+        "simulated_before": composition.simulated_before,
+        "complete": _complete(figures),
+        "figures_sha256": figures_sha256,
+    }
 
 
 @dataclass(frozen=True, slots=True)

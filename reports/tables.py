@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
     from reports.language import Language
 
-DEVICES = 8
 SHARES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
 COEFFICIENTS = ("kappa", "gwet_ac1")
 
@@ -58,10 +57,10 @@ def counted(figures: MonthFigures, words: Language, name: str, stratum: str, mos
     return rows
 
 
-def devices(figures: MonthFigures, words: Language) -> list[Row]:
-    """Return one row for each device, called by its rank and the first digits of its pseudonym."""
+def devices(figures: MonthFigures, words: Language, most: int) -> list[Row]:
+    """Return one row for each device, the `most` used ones, called by its rank and the first digits of its pseudonym."""
     rows = []
-    for index, value in enumerate(figures.values["volume_by_device"][:DEVICES], 1):
+    for index, value in enumerate(figures.values["volume_by_device"][:most], 1):
         pseudonym = str(value.stratum["device"])
         name = words.text("Device %(n)s", n=index) + f" ({pseudonym[:6]})"
         if pseudonym == "unknown":

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reports.blocks import TILES
 from reports.language import MISSING
 
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
     from reports.language import Language
 
-MOST = 5
 FEW = 20  # below which a count changes by a number, not by a percentage
-TILES = (
-    "volume",
-    "positive_rate",
-    "report_turnaround_median",
-    "reported_within_target",
-    "agreement",
-    "caught_by_safety_net",
-)
+# What a figure of `history` is a quantile or a limit of.
+WHOLES = {
+    "report_turnaround_median": "report_turnaround",
+    "report_turnaround_p90": "report_turnaround",
+    "reported_within_24h": "reported_within",
+    "reported_within_target": "reported_within",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +32,12 @@ class Sentence:
     rank: int
 
 
-def sentences(figures: MonthFigures, words: Language) -> list[Sentence]:
-    """Return at most five sentences on the month, the most important ones, in the order of the report.
+def sentences(
+    figures: MonthFigures, words: Language, most: int = 5, watched: Sequence[str] = TILES
+) -> list[Sentence]:
+    """Return at most `most` sentences on the month, the most important ones, in the order of the report.
+
+    An unusual month is said of the `watched` key figures.
 
     A rule without anything to say gives no sentence; a month without studies gives one that says so.
     """
@@ -49,11 +52,12 @@ def sentences(figures: MonthFigures, words: Language) -> list[Sentence]:
         _waiting,
         _agreement,
         _caught,
-        _signals,
+        lambda figures, words: _signals(figures, words, watched),
+        _model,
         _outages,
     )
     written = [sentence for rule in rules for sentence in rule(figures, words)]
-    kept = sorted(range(len(written)), key=lambda index: (written[index].rank, index))[:MOST]
+    kept = sorted(range(len(written)), key=lambda index: (written[index].rank, index))[:most]
     return [written[index] for index in sorted(kept)]
 
 
@@ -110,8 +114,18 @@ def verdict(figures: MonthFigures, name: str, words: Language) -> tuple[str, str
 
 def title(figures: MonthFigures, name: str, words: Language) -> str:
     """Return the title of a figure or of a key figure, in print."""
-    own = {"report_turnaround_median": "report_turnaround", "reported_within_target": "reported_within"}
-    return words.typeset(figures.definitions[own.get(name, name)].title.of(words.code))
+    own = {
+        "report_turnaround_median": words.text("Report turnaround, median"),
+        "report_turnaround_p90": words.text("Report turnaround, 90th percentile"),
+        "reported_within_24h": words.text("Share reported within 24 hours"),
+        "reported_within_target": words.text("Share reported within the target"),
+    }
+    return own.get(name) or words.typeset(figures.definitions[name].title.of(words.code))
+
+
+def figure_of(name: str) -> str:
+    """Return the figure by whose definition a key figure is cited."""
+    return WHOLES.get(name, name)
 
 
 def _volume(figures: MonthFigures, words: Language) -> list[Sentence]:
@@ -207,9 +221,25 @@ def _caught(figures: MonthFigures, words: Language) -> list[Sentence]:
     return [Sentence(text, ("caught_by_safety_net",), 1)]
 
 
-def _signals(figures: MonthFigures, words: Language) -> list[Sentence]:
+def _model(figures: MonthFigures, words: Language) -> list[Sentence]:
+    return [
+        Sentence(
+            words.text(
+                "The model changed on %(day)s, to %(model)s: months before and after are not the same measurement.",
+                day=words.day(change.day, "long"),
+                model=f"{change.model} {change.version}",
+            ),
+            ("models",),
+            1,
+        )
+        for change in figures.model_changes
+        if figures.start <= change.day < figures.end
+    ]
+
+
+def _signals(figures: MonthFigures, words: Language, watched: Sequence[str]) -> list[Sentence]:
     written = []
-    for name in TILES:
+    for name in watched:
         tone, said = verdict(figures, name, words)
         if tone == "odd":
             text = words.text(
@@ -218,7 +248,7 @@ def _signals(figures: MonthFigures, words: Language) -> list[Sentence]:
                 said=said,
                 value=words.value(figures.history[name][-1][1]) or MISSING,
             )
-            written.append(Sentence(text, (_base(name),), 1))
+            written.append(Sentence(text, (figure_of(name),), 1))
     return written
 
 
@@ -236,12 +266,6 @@ def _outages(figures: MonthFigures, words: Language) -> list[Sentence]:
         int(lost),
     )
     return [Sentence(text, ("nights",), 1)]
-
-
-def _base(name: str) -> str:
-    return {"report_turnaround_median": "report_turnaround", "reported_within_target": "reported_within"}.get(
-        name, name
-    )
 
 
 def _lower(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reports.blocks import TILES
 from reports.pages import data_uri
-from reports.text import TILES, change, neighbours, title, verdict
+from reports.text import change, figure_of, neighbours, title, verdict
+from reports.trends import places
 
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
@@ -34,16 +36,16 @@ class Tile:
     ref: str
 
 
-def tiles(figures: MonthFigures, words: Language, accent: str) -> list[Tile]:
-    """Return the six key figures."""
-    return [_tile(name, figures, words, accent) for name in TILES]
+def tiles(figures: MonthFigures, words: Language, accent: str, names: Sequence[str] = TILES) -> list[Tile]:
+    """Return the key figures of these names."""
+    return [_tile(name, figures, words, accent) for name in names]
 
 
 def _tile(name: str, figures: MonthFigures, words: Language, accent: str) -> Tile:
     now, before, year = neighbours(figures, name)
     tone, said = verdict(figures, name, words)
     return Tile(
-        title=_name(name, figures, words),
+        title=title(figures, name, words),
         value=words.value(now),
         note=_note(name, figures, now, words),
         before=_compared(words, now, before),
@@ -57,16 +59,8 @@ def _tile(name: str, figures: MonthFigures, words: Language, accent: str) -> Til
             low=_extreme(figures, name, words, min),
             high=_extreme(figures, name, words, max),
         ),
-        ref=name.removesuffix("_median").removesuffix("_target"),
+        ref=figure_of(name),
     )
-
-
-def _name(name: str, figures: MonthFigures, words: Language) -> str:
-    if name == "report_turnaround_median":
-        return words.text("Report turnaround, median")
-    if name == "reported_within_target":
-        return words.text("Share reported within the target")
-    return title(figures, name, words)
 
 
 def _compared(words: Language, now: Value | None, before: Value | None) -> str:
@@ -125,7 +119,12 @@ def sparkline(figures: MonthFigures, name: str, accent: str) -> str | None:
         return round(HEIGHT - EDGE - (HEIGHT - 2 * EDGE) * (number - low) / room, 2) if high > low else HEIGHT / 2
 
     place = {month: index for index, (month, _) in enumerate(entries)}
-    parts = [*_limits(control, place, x, y), _path(known, x, y, accent)]
+    marks = [
+        f'<line x1="{x(at)}" y1="0" x2="{x(at)}" y2="{HEIGHT}" stroke="#16202a" stroke-width="0.8"'
+        ' stroke-dasharray="1.5 1.5"/>'
+        for at, _ in places(figures)
+    ]
+    parts = [*_limits(control, place, x, y), *marks, _path(known, x, y, accent)]
     odd = {place[signal.month] for signal in control.signals if signal.month in place}
     for index, number in known:
         last = index == len(entries) - 1

@@ -1,0 +1,29 @@
+-- figure: doubtful_rate_by_age_band
+-- title fr: Taux de douteux par tranche d'âge
+-- title en: Doubtful rate by age band
+-- definition fr: Taux de douteux des examens de chaque tranche d'âge à l'examen.
+-- definition en: Doubtful rate of the studies of each age band at the examination.
+-- numerator fr: examens douteux de la tranche
+-- numerator en: doubtful studies of the band
+-- denominator fr: examens positifs, douteux ou négatifs de la tranche
+-- denominator en: positive, doubtful or negative studies of the band
+-- exclusions fr: analyse échouée ; examen non analysé
+-- exclusions en: analysis failed; study not analysed
+-- unit: share
+-- source: study
+with named as (
+    select coalesce(age_band, 'unknown') as age_band, ai_result
+    from study
+    where site = $site and day >= $start and day < $end
+)
+select
+    age_band,
+    count(*) filter (ai_result = 'doubtful') as numerator,
+    count(*) filter (ai_result in ('positive', 'doubtful', 'negative')) as denominator,
+    {
+        'failed': count(*) filter (ai_result = 'failed'),
+        'not_processed': count(*) filter (ai_result = 'not_processed')
+    } as excluded
+from named
+group by age_band
+order by try_cast(regexp_extract(age_band, '^[0-9]+') as integer) nulls last, age_band
