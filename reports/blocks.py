@@ -77,9 +77,13 @@ class Several:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of block: whether it takes the width of the page or one of two columns, and what can be set of it."""
+    """A kind of block: whether it takes the width of the page or one of two columns, and what can be set of it.
+
+    One that is not `usual` is printed only where a site names it.
+    """
 
     wide: bool = True
+    usual: bool = True
     parameters: Mapping[str, Whole | Several] = field(default_factory=dict)
 
 
@@ -121,7 +125,7 @@ KINDS: dict[str, dict[str, Kind]] = {
     "turnaround": {
         "time_to_report": Kind(),
         "turnaround_spread": Kind(),
-        "turnaround_table": Kind(),
+        "turnaround_table": Kind(usual=False),  # the same as turnaround_spread, in numbers
         "report_turnaround_by_hour": HALF,
         "reported_within": HALF,
         "delays": HALF,
@@ -210,5 +214,6 @@ def _similar(word: object, known: tuple[str, ...]) -> str:
 
 # All blocks of every section as they are unless a site says otherwise.
 USUAL: Mapping[str, tuple[Block, ...]] = {
-    section: tuple(_block(name, kind, {}, section) for name, kind in kinds.items()) for section, kinds in KINDS.items()
+    section: tuple(_block(name, kind, {}, section) for name, kind in kinds.items() if kind.usual)
+    for section, kinds in KINDS.items()
 }

@@ -24,9 +24,9 @@ from reports.canvas import (
 )
 from reports.curves import measures, no_report, scores, time_to_report
 from reports.rates import age_bands, regions
-from reports.waits import turnaround_spread
 from reports.terms import term
 from reports.trends import trend
+from reports.waits import turnaround_spread
 
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures
@@ -198,7 +198,7 @@ def turnaround_by_hour(figures: MonthFigures, words: Language, accent: str) -> C
         return Chart(name, None, "", refs, no_report(figures, words), HALF)
     hours = [int(value.stratum["hour"]) for value in values]
     medians = [value.value or 0.0 for value in values]
-    figure = blank(words, HALF, 168, 46, 6, 20, 22)
+    figure = blank(words, HALF, 150, 46, 6, 20, 22)
     start, end = (_clock(text) for text in (figures.site.opening_start, figures.site.opening_end))
     figure.shape(type="rect", x0=start - 0.5, x1=end - 0.5, y0=0, y1=1, yref="paper", layer="below",
                      fillcolor="#eef2f5", line={"width": 0})  # fmt: skip

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from reports.canvas import (
     FAINT,
-    HALF,
     INK,
     RESULTS,
     WIDE,
@@ -37,8 +36,8 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
     refs = ("score_distribution", "score_drift")
     frame = figures.frames["score_distribution"]
     if frame["n"].sum() < FEWEST:
-        return Chart("scores", None, "", refs, too_few(figures, words), HALF)
-    figure = blank(words, HALF, 190, 40, 14, 18, 32)
+        return Chart("scores", None, "", refs, too_few(figures, words))
+    figure = blank(words, WIDE, 118, 46, 128, 8, 32)
     figure.add(
         "bar",
         x=(frame["low"] + 0.025).tolist(),
@@ -57,11 +56,11 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
             mode="lines",
             line={"color": INK, "width": 1.4, "shape": "vh"},
         )
-        figure.label(1, 1, words.text("line: first three months"), xref="paper", yref="paper", anchor="right",
-              vertical="bottom", shift=(0, 2), color=INK)  # fmt: skip
     figure.layout.update(bargap=0)
-    ticks = [0, 0.25, 0.5, 0.75, 1]
-    figure.axis("xaxis", range=[0, 1], tickvals=ticks, ticktext=[words.number(tick, 2) for tick in ticks])
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    figure.axis(
+        "xaxis", range=[0, 1], tickvals=ticks, ticktext=[words.number(tick, 1) for tick in ticks], ticklabelstandoff=3
+    )
     figure.axis("yaxis", range=[0, 1.08 * top], ticklabelstandoff=4, **share_axis(words, top))
     figure.label(
         0.5, 0, words.text("score of the study"), yref="paper", anchor="center", vertical="top", shift=(0, -17)
@@ -72,7 +71,7 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
         n=words.number(int(frame["n"].sum())),
         low=words.share(low, 0),
     )
-    return Chart("scores", figure.figure(), alt, refs, None, HALF)
+    return Chart("scores", figure.figure(), alt, refs)
 
 
 def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart:
@@ -87,7 +86,7 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
     within = {value.stratum["hours"]: value for value in figures.values["reported_within"]}
     if not len(whole) or not curves or not whole["share"].max() > 0:
         return Chart("time_to_report", None, "", refs, no_report(figures, words))
-    figure = blank(words, WIDE, 204, 46, 138, 12, 34)
+    figure = blank(words, WIDE, 168, 46, 138, 8, 34)
     last = max(float(part["hours"].max()) for part in curves.values())
     top = next((hours for hours in (24.0, 48.0, 72.0, 120.0, 168.0) if last <= hours), 168.0)
     _band(figure, whole, top)
@@ -98,7 +97,7 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
         line = {"color": RESULTS[str(result)], "width": 2.1, "shape": "hv", "dash": dash}
         figure.add("scatter", x=[_root(hour) for hour in hours], y=share, mode="lines", line=line)
         ends.append((str(result), share[-1], int(part["at_risk"].iloc[0])))
-    for (result, _, n), y in zip(ends, _below(spread([end for _, end, _ in ends], 0.085), 0.98), strict=True):
+    for (result, _, n), y in zip(ends, _below(spread([end for _, end, _ in ends], 0.11), 0.98), strict=True):
         text = f"{plain(term(words, 'ai_result', result))}  <span style='color:{FAINT}'>{words.number(n)}</span>"
         color = "#a66a00" if result == "doubtful" else RESULTS[result]
         figure.label(_root(top), y, text, color=color, size=10.5, shift=(9, 0), weight=600)

@@ -56,7 +56,9 @@ def glossary(words: Language) -> list[tuple[str, str]]:
         ),
         (
             words.text("Stability index (PSI)"),
-            words.text("how far a mix has moved from the first three months: 0 not at all, above 0.2 to be looked into."),
+            words.text(
+                "how far a mix has moved from the first three months: 0 not at all, above 0.2 to be looked into."
+            ),
         ),
         (
             words.text("Data cut"),

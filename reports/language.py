@@ -35,7 +35,7 @@ DASH = "–"
 MISSING = "—"
 WITHHELD = "*"  # a small number of studies; the footnote says so
 _BEFORE = re.compile(r"[ \u00a0](?=[;:!?»]|%(?!\())")  # not before the % of a placeholder
-_ORDINAL = re.compile(r"(?<![\w])(1er|\d+e)(?= )")
+_ORDINAL = re.compile(r"(?<!\w)(1er|\d+e)(?!\w)")
 _ENGLISH_PERCENT = re.compile(r"(?<=\d) (?=%)")
 _AFTER = re.compile(r"«[ \u00a0]")
 

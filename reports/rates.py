@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
     from reports.language import Language
 
-ROW = 19  # CSS pixels
+ROW = 17  # CSS pixels
 BAND = 0.36  # half the height of the funnel's band, in rows
 
 

@@ -58,7 +58,7 @@ def counted(figures: MonthFigures, words: Language, name: str, stratum: str, mos
 
 
 def devices(figures: MonthFigures, words: Language, most: int) -> list[Row]:
-    """Return one row for each device, the `most` used ones, called by its rank and the first digits of its pseudonym."""
+    """Return one row for each of the `most` used devices, called by its rank and the first digits of its pseudonym."""
     rows = []
     for index, value in enumerate(figures.values["volume_by_device"][:most], 1):
         pseudonym = str(value.stratum["device"])

@@ -32,9 +32,7 @@ class Sentence:
     rank: int
 
 
-def sentences(
-    figures: MonthFigures, words: Language, most: int = 5, watched: Sequence[str] = TILES
-) -> list[Sentence]:
+def sentences(figures: MonthFigures, words: Language, most: int = 5, watched: Sequence[str] = TILES) -> list[Sentence]:
     """Return at most `most` sentences on the month, the most important ones, in the order of the report.
 
     An unusual month is said of the `watched` key figures.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.canvas import FAINT, INK, SIGNAL, WIDE, Chart, blank, count_axis, hour_axis, plain, share_axis, spread
 from reports.text import figure_of, title
@@ -63,8 +63,7 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
     for (_, text, color, size), y in zip(ends, heights, strict=True):
         figure.label(index, y, text, color=color, size=size, shift=(10, 0))
     _mark(figure, changes)
-    axis = {"share": share_axis, "hours": hour_axis}.get(last.unit, count_axis)
-    figure.axis("yaxis", range=[low, high], ticklabelstandoff=6, **axis(words, high, low=low))
+    figure.axis("yaxis", range=[low, high], ticklabelstandoff=6, **_ticks(last.unit, words, low, high))
     alt = words.text(
         "%(title)s over %(n)s months, last %(last)s; %(signals)s",
         title=title(figures, name, words),
@@ -77,6 +76,12 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
     for _, text in changes:
         alt += " " + words.text("Change of model: %(model)s.", model=text)
     return Chart(f"trend_{name}", figure.figure(), alt, refs)
+
+
+def _ticks(unit: str, words: Language, low: float, high: float) -> dict[str, Any]:
+    if unit == "share":
+        return share_axis(words, high, low=low)
+    return hour_axis(words, high, low) if unit == "hours" else count_axis(words, high, low)
 
 
 def places(figures: MonthFigures) -> list[tuple[float, str]]:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from reports.canvas import FAINT, GRID, INK, RESULTS, WIDE, Chart, blank, mix, plain
+from reports.canvas import FAINT, GRID, INK, RESULTS, SOFT, WIDE, Chart, blank, mix, plain
 from reports.curves import FEWEST, TICKS, no_report
 from reports.terms import term
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.kpi import MonthFigures
+    from reports.kpi import MonthFigures, Value
     from reports.language import Language
 
-ROW = 23  # CSS pixels
+ROW = 20  # CSS pixels
+MEDIAN, INTERVAL, NINTH = 56, 142, 222  # right edges of the columns of numbers, from the plot
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -27,24 +28,36 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
     waits = figures.frames["turnaround"]
     fewest = max(FEWEST, figures.site.small_cell)
     groups = [
-        (text, color, found)
-        for text, color, part in _groups(waits[waits["observed"].astype(bool)], words, accent)
+        (text, color, found, values)
+        for text, color, part, values in _groups(figures, waits[waits["observed"].astype(bool)], words, accent)
         if len(found := part["hours"].to_numpy(dtype=float)) >= fewest
     ]
     if not groups:
         return Chart(name, None, "", refs, no_report(figures, words))
-    quantiles = [np.quantile(hours, SHARES).tolist() for _, _, hours in groups]
+    quantiles = [np.quantile(hours, SHARES).tolist() for _, _, hours, _ in groups]
     top = max(row[-1] for row in quantiles)
     last = next((tick for tick in TICKS if tick >= top), TICKS[-1])
-    figure = blank(words, WIDE, 30 + ROW * len(groups), 176, 66, 4, 26)
+    figure = blank(words, WIDE, 40 + ROW * len(groups), 176, 228, 18, 22)
     rows = [-index for index in range(len(groups))]
-    for row, (_, color, _), (p10, p25, median, p75, p90) in zip(rows, groups, quantiles, strict=True):
+    for row, (_, color, _, values), (p10, p25, median, p75, p90) in zip(rows, groups, quantiles, strict=True):
         for low, high, half, tone in ((p10, p90, 0.06, 0.45), (p25, p75, 0.24, 0.6)):
             figure.shape(type="rect", x0=_root(low), x1=min(_root(high), _root(last)), y0=row - half, y1=row + half,
                          fillcolor=mix(color, tone), line={"width": 0})  # fmt: skip
         figure.add("scatter", x=[_root(min(median, last))], y=[row], mode="markers", cliponaxis=False,
                    marker={"symbol": "line-ns", "size": 14, "line": {"color": INK, "width": 2.4}})  # fmt: skip
-        figure.label(1, row, f"<b>{words.hours(median)}</b>", xref="paper", anchor="right", color=INK, shift=(62, 0))
+        middle, ninth = values
+        for text, place, tone in (
+            (f"<b>{words.value(middle)}</b>", MEDIAN, INK),
+            (words.interval(middle), INTERVAL, SOFT),
+            (words.value(ninth), NINTH, INK),
+        ):
+            figure.label(1, row, text, xref="paper", anchor="right", color=tone, shift=(place, 0))
+    for text, place in (
+        (words.text("median"), MEDIAN),
+        (words.text("95 %% interval"), INTERVAL),
+        (words.text("90th percentile"), NINTH),
+    ):
+        figure.label(1, 1, text, xref="paper", yref="paper", anchor="right", vertical="bottom", shift=(place, 3))
     ticks = [tick for tick in TICKS if tick <= last]
     figure.axis(
         "xaxis",
@@ -59,7 +72,8 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
         range=[-len(groups) + 0.45, 0.55],
         tickvals=rows,
         ticktext=[
-            f"{plain(text)}  <span style='color:{FAINT}'>{words.number(len(hours))}</span>" for text, _, hours in groups
+            f"{plain(text)}  <span style='color:{FAINT}'>{words.number(len(hours))}</span>"
+            for text, _, hours, _ in groups
         ],
         tickfont={"size": 10, "color": INK},
         ticklabelstandoff=8,
@@ -75,17 +89,31 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
     return Chart(name, figure.figure(), alt, refs)
 
 
-def _groups(waits: pd.DataFrame, words: Language, accent: str) -> list[tuple[str, str, pd.DataFrame]]:
+def _groups(
+    figures: MonthFigures, waits: pd.DataFrame, words: Language, accent: str
+) -> list[tuple[str, str, pd.DataFrame, tuple[Value | None, Value | None]]]:
+    """Return each group's name, colour, studies, median and 90th percentile."""
+
+    def values(name: str, **stratum: str) -> tuple[Value | None, Value | None]:
+        return figures.one(name, quantile="median", **stratum), figures.one(name, quantile="p90", **stratum)
+
     closed = waits["out_of_hours"].astype(bool)
     results = [
-        (words.text("AI: %(result)s", result=term(words, "ai_result", code)), color, waits[waits["ai_result"] == code])
+        (
+            words.text("AI: %(result)s", result=term(words, "ai_result", code)),
+            color,
+            waits[waits["ai_result"] == code],
+            values("report_turnaround_by_ai_result", ai_result=code),
+        )
         for code, color in RESULTS.items()
     ]
+    by_opening = "report_turnaround_by_opening"
+    outside = words.text("Nights, weekends and evenings")
     return [
-        (words.text("All studies"), accent, waits),
+        (words.text("All studies"), accent, waits, values("report_turnaround")),
         *results,
-        (words.text("In opening hours"), accent, waits[~closed]),
-        (words.text("Nights, weekends and evenings"), accent, waits[closed]),
+        (words.text("In opening hours"), accent, waits[~closed], values(by_opening, opening="open")),
+        (outside, accent, waits[closed], values(by_opening, opening="closed")),
     ]
 
 

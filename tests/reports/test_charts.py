@@ -38,7 +38,7 @@ def chromium() -> bool:
 @pytest.mark.parametrize("code", ["fr", "en"])
 def test_each_chart_is_drawn_or_says_why_not(month: Month, site: str, code: str) -> None:
     made = charts(month(site), language(code), ACCENT)
-    assert len(made) == 13
+    assert len(made) == 14
     for name, chart in made.items():
         assert chart.name == name
         assert set(chart.refs) <= set(CITED)

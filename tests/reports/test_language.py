@@ -74,6 +74,8 @@ def test_translations_fill_in_the_same_values() -> None:
             f"l’examen{THIN}: 3{THIN}%{THIN}; «{THIN}oui{THIN}»{THIN}!",
             "l’examen : 3% ; « oui » !",
         ),
+        ("le 1er, le 90e centile, 3e", "le 1ᵉʳ, le 90ᵉ centile, 3ᵉ", "le 1er, le 90e centile, 3e"),
+        ("le 1er mai, 2e fois", "le 1ᵉʳ mai, 2ᵉ fois", "le 1er mai, 2e fois"),
         ("12:30", "12:30", "12:30"),
         ("soit %(n)s : %(x)s %%", f"soit %(n)s{THIN}: %(x)s{THIN}%%", "soit %(n)s : %(x)s %%"),
     ],
@@ -126,7 +128,7 @@ def test_a_share_of_few_studies_has_no_decimals_and_a_withheld_one_no_number() -
 
 
 def test_dates_and_times() -> None:
-    assert FR.day(date(2026, 7, 1), "long") == "1er juillet 2026"
+    assert FR.day(date(2026, 7, 1), "long") == "1ᵉʳ juillet 2026"
     assert FR.day(date(2026, 7, 21), "full") == "mardi 21 juillet 2026"
     assert EN.day(date(2026, 7, 1), "long") == "1 July 2026"
     # The change to summer time: 00:30 UTC is 01:30, 01:30 UTC is 03:30 in Paris.
