@@ -311,7 +311,8 @@ def _limit(settings: DecodeSettings) -> None:
 
 def _work(pixels: Any, wish: bytes, path: Path, settings: DecodeSettings) -> tuple[dict[str, Any], bytes]:
     try:
-        result = pixels.display(path, settings) if wish == _DISPLAY else pixels.decode(path, settings)
+        read = pixels.decode_any if settings.pictures else pixels.decode
+        result = pixels.display(path, settings) if wish == _DISPLAY else read(path, settings)
     except MemoryError:
         return {"outcome": "quarantined", "reasons": ["IMAGE_TOO_LARGE"]}, b""
     except BaseException:  # noqa: BLE001 - a Rust panic is a BaseException; nothing of it may leave

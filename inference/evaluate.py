@@ -1,51 +1,60 @@
-"""A model against labelled images: ``bilan eval images MANIFEST.csv``."""
+"""A model against labelled images: ``bilan eval images MANIFEST.csv``.
+
+The images go the way of the night's: decoded in sandboxed children, scored in processes without network.
+"""
 
 from __future__ import annotations
 
 import csv
+import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from inference import accuracy
-from inference.detect import detect
-from inference.errors import EvaluationError, ModelOutputError
-from inference.records import Rejection
+from inference import accuracy, infer
+from inference.description import describe
+from inference.errors import EvaluationError
+from inference.infer import Inferred, Task
 from inference.settings import DecodeSettings
 
-if TYPE_CHECKING:
-    from inference.bundle import Model
-
-Array = npt.NDArray[np.float32]
-
-_LOOK_AHEAD = 16
-_DICOM_PREFIX = b"DICM"
+# Each lane holds the model once more: about half a gigabyte.
+_MOST_LANES = 4
+NO_REGION = "unknown"
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """One row of a manifest; ``group`` joins images of one patient, ``None`` if not given."""
+    """One row of a manifest, numbered from 1; ``group`` joins images of one patient, ``None`` if not given."""
 
     path: Path
     label: int
     group: str | None
+    regions: tuple[str, ...] = ()
+    position: int = 0
 
 
 @dataclass(frozen=True)
 class FileScore:
     """Outcome of one file: its score (0..1), or the reason code why it has none."""
 
-    path: Path
-    label: int
-    group: str | None
+    file: LabelledFile
     score: float | None
     reason: str | None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.file.path
+
+    @property
+    def position(self) -> int:
+        """Its row in the manifest, from 1."""
+        return self.file.position
 
 
 @dataclass(frozen=True)
@@ -59,21 +68,41 @@ class Point:
 
 
 @dataclass(frozen=True)
-class ImageEvaluation:
-    """A model's figures on labelled images.
+class Figures:
+    """A model's figures on some labelled images.
 
     Attributes
     ----------
     images, positives
         Images scored, and how many of them show a fracture.
+    groups
+        Distinct groups among them; ``None`` where some image has none.
     auroc
-        With a 95 % bootstrap interval, by group where the manifest names groups.
+        With a 95 % bootstrap interval, by group where every image has one.
     points
         ``doubtful`` and ``positive``.
     calibration_error
         Expected calibration error over ten bins.
+    """
+
+    images: int
+    positives: int
+    groups: int | None
+    auroc: accuracy.Interval
+    points: tuple[Point, ...]
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class ImageEvaluation:
+    """A model's figures on a manifest, on all of it and by region.
+
+    Attributes
+    ----------
+    by_region
+        Figures of each region that the manifest names; an image of several counts in each.
     images_per_second
-        Decoding and scoring together.
+        Decoding and scoring together, once the model was loaded.
     failed
         Files without a score, with the reason.
     files
@@ -83,11 +112,8 @@ class ImageEvaluation:
     model_name: str
     model_version: str
     model_sha256: str
-    images: int
-    positives: int
-    auroc: accuracy.Interval
-    points: tuple[Point, ...]
-    calibration_error: float
+    whole: Figures
+    by_region: dict[str, Figures]
     images_per_second: float
     failed: tuple[FileScore, ...]
     files: tuple[FileScore, ...]
@@ -95,9 +121,10 @@ class ImageEvaluation:
 
 def evaluate_images(
     manifest: Path,
-    model: Model,
+    bundle: Path,
     settings: DecodeSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    lanes: int | None = None,
 ) -> ImageEvaluation:
     """Score every file of a manifest and compare with its labels.
 
@@ -106,24 +133,40 @@ def evaluate_images(
     Parameters
     ----------
     manifest
-        CSV with the columns ``path`` (JPEG, PNG or DICOM; relative to the manifest),
-        ``label`` (0 or 1) and optionally ``group`` (same for all images of a patient).
+        CSV with the columns ``path`` (JPEG, PNG or DICOM; relative to the manifest), ``label``
+        (0 or 1) and optionally ``group`` (same for all images of a patient) and ``region`` (a
+        name; several with ``;`` between).
+    bundle
+        Folder of the model bundle.
     progress
         Called with files done and files in all.
+    lanes
+        Processes that share the images; by default one for each core, at most four.
 
     Raises
     ------
     EvaluationError
         The manifest is unreadable, or lacks a column, or a label is not 0 or 1.
+    BundleError
+        The bundle cannot be used.
     """
     rows = read_manifest(manifest)
+    described = describe(bundle)
+    readable = [row for row in rows if os.access(row.path, os.R_OK) and row.path.is_file()]
+    tasks = [Task("", str(row.position), row.path) for row in readable]
+    lanes = min(os.cpu_count() or 1, _MOST_LANES) if lanes is None else lanes
+    limits = replace(settings or DecodeSettings(workers=lanes), pictures=True)
+    files = {row.position: FileScore(row, None, "FILE_UNREADABLE") for row in rows if row not in set(readable)}
     started = time.monotonic()
-    files = []
-    for row, image in _decoded(rows, settings or DecodeSettings()):
-        files.append(_score(model, row, image))
+    for row, item in zip(readable, infer.run(tasks, bundle, limits, lanes=lanes), strict=True):
+        started = time.monotonic() if len(files) == len(rows) - len(readable) else started
+        files[row.position] = _scored(row, item)
         if progress is not None:
             progress(len(files), len(rows))
-    return summarise(model, files, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    return summarise(
+        described, [files[row.position] for row in rows], (len(readable) - 1) / seconds if seconds else 0.0
+    )
 
 
 def read_manifest(manifest: Path) -> list[LabelledFile]:
@@ -140,72 +183,60 @@ def read_manifest(manifest: Path) -> list[LabelledFile]:
     for number, row in enumerate(rows, start=2):
         if row["label"] not in ("0", "1") or not row["path"]:
             raise EvaluationError(f"line {number} of the manifest: label must be 0 or 1, with a path.")
+        regions = tuple(dict.fromkeys(filter(None, (name.strip() for name in (row.get("region") or "").split(";")))))
         path = manifest.parent / row["path"]
-        result.append(LabelledFile(path, int(row["label"]), row.get("group") or None))
+        result.append(LabelledFile(path, int(row["label"]), row.get("group") or None, regions, number - 1))
     return result
 
 
-def summarise(model: Model, files: list[FileScore], seconds: float) -> ImageEvaluation:
+def _scored(row: LabelledFile, item: Inferred) -> FileScore:
+    if item.rejection is not None:
+        return FileScore(row, None, item.rejection.reasons[0])
+    assert item.finding is not None  # noqa: S101 - what is not refused has a finding
+    return FileScore(row, item.finding.score, item.finding.reason)
+
+
+def summarise(described: dict[str, Any], files: Sequence[FileScore], images_per_second: float) -> ImageEvaluation:
     """Compute the figures of scored files; those without a score are counted apart."""
-    scored = [(file, file.score) for file in files if file.score is not None]
-    labels = np.array([file.label for file, _ in scored], dtype=np.int64)
-    scores = np.array([score for _, score in scored], dtype=np.float64)
-    named = bool(scored) and all(file.group is not None for file, _ in scored)
-    groups = np.array([file.group for file, _ in scored], dtype=str) if named else None
+    points: dict[str, float] = described["operating_points"]
+    scored = [file for file in files if file.score is not None]
+    named = any(file.file.regions for file in scored)
+    regions = sorted({region for file in scored for region in file.file.regions or (NO_REGION,)}) if named else []
     return ImageEvaluation(
-        model_name=model.name,
-        model_version=model.version,
-        model_sha256=model.sha256,
-        images=len(scored),
-        positives=int(labels.sum()),
-        auroc=accuracy.auroc_interval(labels, scores, groups),
-        points=tuple(
-            Point(
-                name,
-                model.operating_points[name],
-                accuracy.sensitivity(labels, scores, model.operating_points[name]),
-                accuracy.specificity(labels, scores, model.operating_points[name]),
-            )
-            for name in ("doubtful", "positive")
-        ),
-        calibration_error=accuracy.calibration_error(labels, scores),
-        images_per_second=len(files) / seconds if seconds > 0 else float("inf"),
+        model_name=described["name"],
+        model_version=described["version"],
+        model_sha256=described["sha256"],
+        whole=figures(scored, points),
+        by_region={
+            region: figures((file for file in scored if region in (file.file.regions or (NO_REGION,))), points)
+            for region in regions
+        },
+        images_per_second=images_per_second,
         failed=tuple(file for file in files if file.score is None),
         files=tuple(files),
     )
 
 
-def _decoded(rows: list[LabelledFile], settings: DecodeSettings) -> Iterator[tuple[LabelledFile, Array | str]]:
-    """Decode in the manifest's order on a second thread, a few files ahead of the model."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: list[tuple[LabelledFile, Future[Array | str]]] = []
-        for row in rows:
-            waiting.append((row, pool.submit(_read, row.path, settings)))
-            if len(waiting) > _LOOK_AHEAD:
-                first, future = waiting.pop(0)
-                yield first, future.result()
-        for row, future in waiting:
-            yield row, future.result()
-
-
-def _read(path: Path, settings: DecodeSettings) -> Array | str:
-    """Image float32 [rows, columns] in 0..1, or the reason code why there is none."""
-    from inference import pixels  # noqa: PLC0415 - decoders load only where they are needed
-
-    try:
-        with path.open("rb") as file:
-            is_dicom = file.read(132)[128:] == _DICOM_PREFIX
-    except OSError:
-        return "FILE_UNREADABLE"
-    prepared = pixels.decode(path, settings) if is_dicom else pixels.read_picture(path)
-    return prepared.reasons[0] if isinstance(prepared, Rejection) else prepared.image
-
-
-def _score(model: Model, row: LabelledFile, image: Array | str) -> FileScore:
-    if isinstance(image, str):
-        return FileScore(row.path, row.label, row.group, None, image)
-    try:
-        score = detect(model, [image])[0].score
-    except ModelOutputError:
-        return FileScore(row.path, row.label, row.group, None, "MODEL_FAILED")
-    return FileScore(row.path, row.label, row.group, score, None)
+def figures(files: Iterable[FileScore], points: dict[str, float]) -> Figures:
+    """Compute the figures of files that all have a score."""
+    scored = [(file.file, file.score) for file in files if file.score is not None]
+    labels: npt.NDArray[np.int64] = np.array([file.label for file, _ in scored], dtype=np.int64)
+    scores: npt.NDArray[np.float64] = np.array([score for _, score in scored], dtype=np.float64)
+    named = bool(scored) and all(file.group is not None for file, _ in scored)
+    groups = np.array([file.group for file, _ in scored], dtype=str) if named else None
+    return Figures(
+        images=len(scored),
+        positives=int(labels.sum()),
+        groups=None if groups is None else len(set(groups)),
+        auroc=accuracy.auroc_interval(labels, scores, groups),
+        points=tuple(
+            Point(
+                name,
+                points[name],
+                accuracy.sensitivity(labels, scores, points[name]),
+                accuracy.specificity(labels, scores, points[name]),
+            )
+            for name in ("doubtful", "positive")
+        ),
+        calibration_error=accuracy.calibration_error(labels, scores),
+    )

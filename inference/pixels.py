@@ -154,6 +154,19 @@ def _opened(
     return _refuse(stored) if isinstance(stored, str) else (stored, values, form, found)
 
 
+def decode_any(path: Path, settings: DecodeSettings) -> Prepared | Rejection:
+    """Decode a DICOM image, told by its prefix, or else a JPEG or PNG.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        is_dicom = file.read(132)[128:] == b"DICM"
+    return decode(path, settings) if is_dicom else read_picture(path, settings.max_side, settings.max_pixels)
+
+
 def _checked(found: DataSet, max_pixels: int) -> tuple[PixelFormat | None, list[str]]:
     """Check again what the gate checked: the decoder trusts nobody's word for it."""
     if found.problems or not has_pixels(found):

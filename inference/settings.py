@@ -44,10 +44,14 @@ class GateSettings:
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Limits of the sandboxed decoder: seconds for each image, memory beyond the idle child's."""
+    """Limits of the sandboxed decoder: seconds for each image, memory beyond the idle child's.
+
+    `pictures`: JPEG and PNG are read too, as they come to an evaluation and never to a night.
+    """
 
     workers: int = 2
     seconds: float = 8.0
     memory_mb: int = 500
     max_side: int = 1024
     max_pixels: int = 50_000_000
+    pictures: bool = False

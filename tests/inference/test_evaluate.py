@@ -1,42 +1,62 @@
 """Labelled images against a model: figures by hand, bad files counted and named."""
 
 import csv
-from dataclasses import replace
+import hashlib
+import json
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from typer.testing import CliRunner
 
-from inference import bundle, evaluate
+from inference import evaluate
 from inference.errors import EvaluationError
+from inference.evaluate import FileScore, LabelledFile
+from inference.settings import DecodeSettings
+from inference.simulation import dicom_writer
+from inference.simulation.plan import plan
+from inference.simulation.site import SAINT_AUBIN
+from pipelines.cli import app
 
-pytest.importorskip("inference.pixels", reason="decoder not there yet")
-
-SIZE = 32
-
-
-def left_minus_right(batch):
-    """Score = how much brighter the left half is: known by construction."""
-    logit = (batch[:, 0, :, : SIZE // 2].mean((1, 2)) - batch[:, 0, :, SIZE // 2 :].mean((1, 2))) * 8
-    return logit, np.zeros((len(batch), 2, 2), np.float32)
+POINTS = {"doubtful": 0.4, "positive": 0.9}
+DESCRIBED = {"name": "toy", "version": "1", "sha256": "0" * 64, "operating_points": POINTS}
 
 
-@pytest.fixture
-def model():
-    return bundle.Model(
-        name="fake",
-        version="1",
-        sha256="0" * 64,
-        task="fracture",
-        input_size=SIZE,
-        flip=False,
-        slope=1.0,
-        intercept=0.0,
-        operating_points={"doubtful": 0.4, "positive": 0.9},
-        box_threshold=0.5,
-        regions=("hand",),
-        forward=left_minus_right,
-    )
+class LeftMinusRight(torch.nn.Module):
+    """Score = how much brighter the left half is: known by construction; NaN where all is white."""
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        right = images[:, 0, :, 16:].mean(dim=(1, 2))
+        logit = (images[:, 0, :, :16].mean(dim=(1, 2)) - right) * 8.0
+        if bool(images.mean() > 0.95):
+            logit = logit * float("nan")
+        return logit, images[:, 0, :2, :2] * 0.0
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch announces TorchScript's end
+        torch.jit.script(LeftMinusRight()).save(str(folder / "w.pt"))
+    described = {
+        "task": "fracture",
+        "format": "torchscript",
+        "architecture": "toy",
+        "weights": "w.pt",
+        "input": {"size": 32, "channels": 1, "mean": 0.0, "std": 1.0, "flip": False},
+        "calibration": {"slope": 1.0, "intercept": 0.0},
+        "localisation": {"threshold": 0.5},
+        "scope": {"regions": ["hand"]},
+        "training": {"data": [{"name": "n", "licence": "l", "credit": "c"}], "recipe": {}, "hours": 0},
+        "performance": {},
+    }
+    sha256 = hashlib.sha256((folder / "w.pt").read_bytes()).hexdigest()
+    (folder / "model.json").write_text(json.dumps(DESCRIBED | described | {"sha256": sha256}))
+    return folder
 
 
 def draw(path, left):
@@ -55,57 +75,116 @@ def manifest(folder, rows, header=("path", "label")):
     return path
 
 
-def test_figures_by_hand_with_relative_paths(tmp_path, model):
-    (tmp_path / "pictures").mkdir()
+def pictures(folder):
+    """Five pictures of known order, one that no model can score, and files that are no pictures."""
+    (folder / "pictures").mkdir()
     rows = []
-    for name, left, label in [("a.png", 255, 1), ("b.jpg", 250, 1), ("c.png", 0, 1), ("d.png", 5, 0), ("e.png", 0, 0)]:
-        draw(tmp_path / "pictures" / name, left)
-        rows.append((f"pictures/{name}", label))
-    result = evaluate.evaluate_images(manifest(tmp_path, rows), model)
-    assert (result.images, result.positives, result.failed) == (5, 3, ())
+    known = [("a.png", 255, 1, "hand"), ("b.jpg", 250, 1, "hand;leg"), ("c.png", 0, 1, "leg"), ("d.png", 5, 0, "hand")]
+    for name, left, label, region in [*known, ("e.png", 0, 0, "")]:
+        draw(folder / "pictures" / name, left)
+        rows.append((f"pictures/{name}", label, region))
+    white = np.full((40, 40), 255, np.uint8)
+    white[0] = 0
+    Image.fromarray(white).save(folder / "white.png")
+    (folder / "text.png").write_bytes(b"CANARY")
+    (folder / "cut.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    bad = [("white.png", 1, "hand"), ("text.png", 0, "hand"), ("missing.png", 0, "hand"), ("cut.dcm", 1, "hand")]
+    return [*rows[:2], *bad, *rows[2:]]
+
+
+@pytest.mark.slow
+def test_the_command_scores_in_the_sandbox_and_names_what_it_could_not(tmp_path, model):
+    path = manifest(tmp_path, pictures(tmp_path), ("path", "label", "region"))
+    arguments = ["eval", "images", str(path), "--model", str(model), "--json", "--scores", str(tmp_path / "s.csv")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert (data["n"], data["positives"], data["groups"]) == (5, 3, None)
     # c (fracture) ties with d and e after normalisation: 4 pairs won, 2 half won, of 6.
-    assert result.auroc.value == pytest.approx(5 / 6)
-    assert result.auroc.low <= result.auroc.value <= result.auroc.high
-    doubtful, positive = result.points
-    assert (doubtful.name, doubtful.threshold) == ("doubtful", 0.4)
-    assert (doubtful.sensitivity.numerator, doubtful.sensitivity.denominator) == (2, 3)
-    assert (positive.specificity.numerator, positive.specificity.denominator) == (2, 2)
-    assert result.images_per_second > 0
-
-
-def test_bad_files_are_named_and_do_not_stop_the_rest(tmp_path, model):
-    draw(tmp_path / "good.png", 255)
-    (tmp_path / "text.png").write_bytes(b"hello")
-    (tmp_path / "cut.dcm").write_bytes(b"\0" * 128 + b"DICM")
-    rows = [("good.png", 1), ("text.png", 0), ("missing.png", 0), ("cut.dcm", 1)]
-    done = []
-    result = evaluate.evaluate_images(
-        manifest(tmp_path, rows), model, progress=lambda n, total: done.append((n, total))
+    assert data["auroc"]["value"] == pytest.approx(5 / 6)
+    assert data["auroc"]["low"] <= data["auroc"]["value"] <= data["auroc"]["high"]
+    doubtful, positive = (data["operating_points"][name] for name in ("doubtful", "positive"))
+    assert (doubtful["threshold"], doubtful["sensitivity"]["numerator"], doubtful["sensitivity"]["denominator"]) == (
+        0.4,
+        2,
+        3,
     )
-    assert result.images == 1
-    assert [file.path.name for file in result.failed] == ["text.png", "missing.png", "cut.dcm"]
-    assert all(file.reason for file in result.failed)
-    assert [file.path.name for file in result.files] == ["good.png", "text.png", "missing.png", "cut.dcm"]
-    assert done == [(1, 4), (2, 4), (3, 4), (4, 4)]
-    assert np.isnan(result.auroc.value)
+    assert (positive["specificity"]["numerator"], positive["specificity"]["denominator"]) == (2, 2)
+    # b counts in both of its regions, e in none that is named.
+    assert {name: (part["n"], part["positives"]) for name, part in data["by_region"].items()} == {
+        "hand": (3, 2),
+        "leg": (2, 2),
+        "unknown": (1, 0),
+    }
+    assert data["by_region"]["hand"]["auroc"]["value"] == 1.0
+    assert data["by_region"]["leg"]["auroc"]["value"] is None
+    reasons = {item["position"]: (Path(item["path"]).name, item["reason"]) for item in data["failed"]}
+    assert reasons == {
+        3: ("white.png", "MODEL_FAILED"),
+        4: ("text.png", "PIXEL_DECODE"),
+        5: ("missing.png", "FILE_UNREADABLE"),
+        6: ("cut.dcm", reasons[6][1]),
+    }
+    assert "CANARY" not in done.stdout + done.stderr
+    assert "9 of 9 images" in done.stderr
+    with (tmp_path / "s.csv").open() as file:
+        scores = list(csv.DictReader(file))
+    assert [Path(row["path"]).name for row in scores][:3] == ["a.png", "b.jpg", "white.png"]
+    assert scores[2]["score"] == ""
+    # The left half white, the right half black: 8 x 1, calibrated with 1 and 0.
+    assert float(scores[0]["score"]) == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-4)
 
 
-def test_a_model_that_fails_is_counted(tmp_path, model):
-    draw(tmp_path / "a.png", 255)
-    broken = replace(model, forward=lambda batch: (np.array([np.nan]), np.zeros((1, 2, 2))))
-    result = evaluate.evaluate_images(manifest(tmp_path, [("a.png", 1)]), broken)
-    assert [file.reason for file in result.failed] == ["MODEL_FAILED"]
+@pytest.mark.slow
+def test_a_picture_and_the_same_pixels_in_dicom_score_alike(tmp_path, model):
+    ramp = np.tile(np.linspace(1, 0, 48, dtype=np.float32) ** 2, (40, 1))
+    study = plan(SAINT_AUBIN, SAINT_AUBIN.partner_since, SAINT_AUBIN.partner_since)[0]
+    stored = dicom_writer.stored(ramp, study.device.monochrome1)
+    dicom_writer.write(dicom_writer.wrap(stored, study, study.views[0], SAINT_AUBIN), tmp_path / "a.dcm")
+    Image.fromarray(np.rint(ramp * 255).astype(np.uint8)).save(tmp_path / "a.png")
+    found = evaluate.evaluate_images(manifest(tmp_path, [("a.dcm", 1), ("a.png", 0)]), model, lanes=1)
+    dicom, picture = (file.score for file in found.files)
+    assert dicom == pytest.approx(picture, abs=0.02)
+    assert 0.5 < dicom < 1
 
 
-def test_more_files_than_the_look_ahead_keep_their_order(tmp_path, model):
+@pytest.mark.slow
+def test_many_files_keep_their_order_whatever_the_lanes(tmp_path, model):
     rows = []
-    for number in range(40):
-        draw(tmp_path / f"{number}.png", 255 if number % 2 else 0)
-        rows.append((f"{number}.png", number % 2, f"patient{number // 4}"))
-    result = evaluate.evaluate_images(manifest(tmp_path, rows, ("path", "label", "group")), model)
-    assert [file.path.name for file in result.files] == [row[0] for row in rows]
-    assert result.auroc.value == 1.0
-    assert result.files[5].group == "patient1"
+    for number in range(24):
+        draw(tmp_path / f"{number}.png", 100 + 6 * number)
+        rows.append((f"{number}.png", number // 12, f"patient{number // 4}"))
+    path = manifest(tmp_path, rows, ("path", "label", "group"))
+    done = []
+    found = evaluate.evaluate_images(path, model, DecodeSettings(workers=2), lambda *n: done.append(n), lanes=2)
+    assert [file.path.name for file in found.files] == [row[0] for row in rows]
+    assert done == [(number, 24) for number in range(1, 25)]
+    assert found.whole.groups == 6
+    assert found.files[5].file.group == "patient1"
+    assert found.images_per_second > 0
+
+
+def scored(*rows):
+    """Files with (score, label, group, regions)."""
+    made = []
+    for number, (score, label, group, regions) in enumerate(rows, 1):
+        made.append(FileScore(LabelledFile(Path(f"{number}"), label, group, regions, number), score, None))
+    return made
+
+
+def test_intervals_are_over_groups_only_where_every_image_has_one():
+    every = scored(*((0.1 * n, n > 5, f"p{n // 2}", ()) for n in range(10)))
+    found = evaluate.summarise(DESCRIBED, every, 1.0)
+    assert (found.whole.groups, found.whole.auroc.value, found.by_region) == (5, 1.0, {})
+    some = [*every, *scored((0.2, 0, None, ()))]
+    assert evaluate.summarise(DESCRIBED, some, 1.0).whole.groups is None
+
+
+def test_nothing_scored_has_no_figures_and_says_so():
+    found = evaluate.summarise(DESCRIBED, [FileScore(LabelledFile(Path("x"), 1, None), None, "PIXEL_DECODE")], 0.0)
+    assert (found.whole.images, len(found.failed)) == (0, 1)
+    assert np.isnan(found.whole.auroc.value)
+    assert np.isnan(found.whole.calibration_error)
 
 
 @pytest.mark.parametrize(
