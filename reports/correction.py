@@ -41,6 +41,7 @@ LABELS: tuple[str, ...] = ("present", "absent")
 
 Refusal = Literal["too_few_audited", "unstable"]
 Array = NDArray[np.float64]
+Fraction = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +233,8 @@ def _measures(cells: Array) -> dict[str, Array]:
         }
 
 
-def bounds(cells: Cells, queued: Mapping[str, int]) -> dict[str, tuple[float, float]]:
-    """Return each share if all reports that nobody could decide disagreed with the AI, and if all agreed.
+def bounds(cells: Cells, queued: Mapping[str, int]) -> dict[str, tuple[Fraction, Fraction]]:
+    """Return each share, as a fraction, if all reports that are not decided contradicted the AI, and if all agreed.
 
     Parameters
     ----------
@@ -244,11 +245,7 @@ def bounds(cells: Cells, queued: Mapping[str, int]) -> dict[str, tuple[float, fl
     worst = Cells(cells.both, cells.ai_only + flagged, cells.report_only + negative, cells.neither)
     best = Cells(cells.both + flagged, cells.ai_only, cells.report_only, cells.neither + negative)
     low, high = fractions(worst), fractions(best)
-    return {
-        name: (low[name][0] / low[name][1], high[name][0] / high[name][1])
-        for name in low
-        if low[name][1] and high[name][1]
-    }
+    return {name: (low[name], high[name]) for name in low}
 
 
 def cost(cells: Cells, sensitivity: float, specificity: float) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reports import tabulate
+from reports import concordance, tabulate
 from reports.suppression import small, withhold
 from reports.trend import Kind, Point, Trend, signals
 from reports.value import Value
@@ -27,6 +27,11 @@ KINDS: dict[str, Kind] = {
     "reported_within_24h": "p",
     "reported_within_target": "p",
     "agreement": "p",
+    "positive_percent_agreement": "p",
+    "negative_percent_agreement": "p",
+    "agreement_positive_only": "p",
+    "positive_percent_agreement_positive_only": "p",
+    "negative_percent_agreement_positive_only": "p",
     "caught_by_safety_net": "xmr",
 }
 History = dict[str, list[tuple[str, Value | None]]]
@@ -88,8 +93,18 @@ def _month(connection: Connection, facts: SiteFacts, month: str, latest: datetim
         "report_turnaround_p90": p90,
         "reported_within_24h": within[24],
         "reported_within_target": within["target"],
-        "agreement": tabulate.agreeing(ask("agreement_cells"))["agreement"][0],
+        **_agreement(ask("agreement_cells"), facts.small_cell),
     }
+
+
+def _agreement(found: Sequence[tabulate.Row], threshold: int) -> dict[str, Value]:
+    tables = concordance.agreeing(found)
+    values = {name: tables[name][0] for name in concordance.STRATIFIED}
+    values |= {f"{name}_positive_only": tables[name][1] for name in concordance.STRATIFIED}
+    if threshold > 1 and any(small(cell, threshold) for cell in tables["agreement_cells"]):
+        # The two readings together would give the doubtful ones.
+        return {name: withhold(value) for name, value in values.items()}
+    return values
 
 
 def trends(entries: History, facts: SiteFacts, cut: datetime) -> dict[str, Trend]:

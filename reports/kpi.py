@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from reports import tabulate
+from reports import concordance, tabulate
 from reports.frames import frames
 from reports.history import bounds, history, months_up_to, trends
 from reports.suppression import suppress
@@ -50,6 +50,7 @@ QUERIES = (
     "ai_delay",
     "order_to_exam",
     "agreement_cells",
+    "labeller_audit",
     "discordances",
     "caught_by_safety_net",
     "offered",
@@ -125,7 +126,7 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
     latest = latest_commit(connection, site) if data_cut is None else data_cut
     cut = capped(latest, end, facts.time_zone)
     answers: dict[str, list[Row]] = {name: [*rows(connection, name, site, start, end, cut=cut)] for name in QUERIES}
-    values = suppress(_values(answers, facts), facts.small_cell)
+    values = suppress(_values(answers, facts, month), facts.small_cell)
     past = history(connection, facts, month, latest)
     return MonthFigures(
         site=facts,
@@ -142,7 +143,7 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
     )
 
 
-def _values(answers: Mapping[str, list[Row]], facts: SiteFacts) -> dict[str, list[Value]]:
+def _values(answers: Mapping[str, list[Row]], facts: SiteFacts, month: str) -> dict[str, list[Value]]:
     values: dict[str, list[Value]] = {}
     for name in QUERIES:
         answer = answers[name]
@@ -154,9 +155,11 @@ def _values(answers: Mapping[str, list[Row]], facts: SiteFacts) -> dict[str, lis
             values |= tabulate.turnaround(answer)
             values["reported_within"] = tabulate.reported_within(answer, facts.turnaround_target_hours)
         elif name == "agreement_cells":
-            values |= tabulate.agreeing(answer)
+            values |= concordance.agreeing(answer)
+        elif name == "labeller_audit":
+            values |= concordance.audited(answer, answers["agreement_cells"], f"{facts.site}/{month}")
         elif name == "discordances":
-            values |= tabulate.discordances(answer)
+            values |= concordance.discordances(answer)
         else:
             values[name] = tabulate.plain(name, answer)
     return values

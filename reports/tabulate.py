@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from reports import agreement, drift
+from reports import drift
 from reports.intervals import Curve, kaplan_meier
 from reports.value import Value, count, quantile, rate
 from warehouse.figure import definitions
@@ -17,7 +17,6 @@ Row = Mapping[str, Any]
 Table = list[Value]
 QUANTILES = (("median", 0.5), ("p90", 0.9))
 HOURS = (1, 4, 24, 48)
-READINGS = {"positive_or_doubtful": ("positive", "doubtful"), "positive_only": ("positive",)}
 _OWN = frozenset({"numerator", "denominator", "excluded"})
 
 
@@ -125,73 +124,6 @@ def reported_within(rows: Sequence[Row], target: float) -> Table:
             replace(value, value=share, low=low, high=high, numerator=float(within), denominator=float(len(kept)))
         )
     return values
-
-
-def agreeing(rows: Sequence[Row]) -> dict[str, Table]:
-    """Return the cells, what was left out of them, and every measure for both readings of doubtful."""
-    found = {(row["ai"], row["label"]): row["numerator"] for row in rows if row["reason"] is None}
-    reasons: dict[str, int | None] = {row["reason"]: row["numerator"] for row in rows if row["reason"] is not None}
-    comparable, everything = (rows[0]["comparable"], rows[0]["denominator"]) if rows else (0, 0)
-    tables: dict[str, Table] = {
-        "agreement_cells": [
-            count(blank("agreement_cells", {"ai": ai, "label": label}), found.get((ai, label), 0), comparable)
-            for ai in ("positive", "doubtful", "negative")
-            for label in ("present", "absent")
-        ],
-        "agreement_excluded": [
-            count(blank("agreement_excluded", {"reason": reason}), number or 0, everything)
-            for reason, number in reasons.items()
-        ],
-    }
-    for reading, positive in READINGS.items():
-        cells = _cells(found, positive)
-        for name, estimate in agreement.measures(cells).items():
-            value = blank(name, {"reading": reading}, reasons)
-            tables.setdefault(name, []).append(
-                replace(
-                    value,
-                    value=estimate.value,
-                    low=estimate.low,
-                    high=estimate.high,
-                    numerator=estimate.numerator,
-                    denominator=float(estimate.denominator),
-                )
-            )
-    return tables
-
-
-def _cells(found: Mapping[tuple[str, str], int], positive: Sequence[str]) -> agreement.Cells:
-    def total(flagged: bool, label: str) -> int:
-        return sum(n for (ai, said), n in found.items() if (ai in positive) is flagged and said == label)
-
-    return agreement.Cells(
-        total(True, "present"), total(True, "absent"), total(False, "present"), total(False, "absent")
-    )
-
-
-def discordances(rows: Sequence[Row]) -> dict[str, Table]:
-    """Return discordances by direction: how many, reviewed, confirmed, and the time to review."""
-    tables: dict[str, Table] = defaultdict(list)
-    for row in rows:
-        stratum = {"direction": row["direction"]}
-        tables["discordances"].append(count(blank("discordances", stratum), row["numerator"], row["denominator"]))
-        tables["discordances_reviewed"].append(
-            rate(blank("discordances_reviewed", stratum), row["reviewed"], row["numerator"])
-        )
-        verdicts = {"fracture": row["confirmed"], "no_fracture": row["refuted"], "unsure": row["unsure"]}
-        tables["discordances_confirmed"].append(
-            rate(blank("discordances_confirmed", stratum), row["confirmed"], row["reviewed"])
-        )
-        tables["discordance_verdicts"] += [
-            count(blank("discordance_verdicts", {**stratum, "verdict": verdict}), number, row["reviewed"])
-            for verdict, number in verdicts.items()
-        ]
-        hours = list(row["hours"])
-        excluded: dict[str, int | None] = {"unusable": row["reviewed"] - len(hours)}
-        tables["discordance_review_hours"].append(
-            quantile(blank("discordance_review_hours", stratum, excluded), hours, 0.5)
-        )
-    return dict(tables)
 
 
 def drifting(name: str, rows: Sequence[Row]) -> dict[str, Table]:

@@ -10,9 +10,9 @@
 -- denominator fr: examens comparables
 -- denominator en: comparable studies
 -- exclusions fr: examen non analysé ou analyse échouée ; sans compte rendu définitif à l'arrêt des données, ou retiré ; compte
---    rendu non lu, incertain, ne se prononçant pas, de suivi ou de lésion ancienne
+--    rendu non lu, en file de relecture, incertain, ne se prononçant pas, de suivi ou de lésion ancienne
 -- exclusions en: study not analysed or analysis failed; no final report at the data cut, or withdrawn; report not read,
---    uncertain, silent on fracture, a follow-up or an old lesion
+--    queued for a person, uncertain, silent on fracture, a follow-up or an old lesion
 -- unit: studies
 -- source: study
 -- measure agreement_excluded title fr: Examens non comparables
@@ -92,28 +92,143 @@
 -- measure npv numerator en: AI negatives without fracture in the report
 -- measure npv denominator fr: négatifs de l'IA comparables
 -- measure npv denominator en: comparable AI negatives
+-- measure agreement_by_region title fr: Accord par région
+-- measure agreement_by_region title en: Agreement by region
+-- measure agreement_by_region unit: share
+-- measure agreement_by_region definition fr: Part des examens comparables où l'IA et le compte rendu concluent de
+--    même, par région anatomique, aux deux lectures de « douteux ».
+-- measure agreement_by_region definition en: Share of comparable studies in which AI and report conclude alike, by
+--    body region, for both readings of doubtful.
+-- measure agreement_by_region numerator fr: examens concordants
+-- measure agreement_by_region numerator en: concordant studies
+-- measure agreement_by_region denominator fr: examens comparables
+-- measure agreement_by_region denominator en: comparable studies
+-- measure positive_percent_agreement_by_region title fr: Accord avec les comptes rendus positifs par région
+-- measure positive_percent_agreement_by_region title en: Agreement with positive reports by region
+-- measure positive_percent_agreement_by_region unit: share
+-- measure positive_percent_agreement_by_region definition fr: Part des examens avec fracture au compte rendu que l'IA
+--    signale, par région anatomique, aux deux lectures de « douteux ».
+-- measure positive_percent_agreement_by_region definition en: Share of studies with fracture in the report that the
+--    AI flags, by body region, for both readings of doubtful.
+-- measure positive_percent_agreement_by_region numerator fr: fractures au compte rendu signalées par l'IA
+-- measure positive_percent_agreement_by_region numerator en: fractures in the report flagged by the AI
+-- measure positive_percent_agreement_by_region denominator fr: examens comparables avec fracture au compte rendu
+-- measure positive_percent_agreement_by_region denominator en: comparable studies with fracture in the report
+-- measure negative_percent_agreement_by_region title fr: Accord avec les comptes rendus négatifs par région
+-- measure negative_percent_agreement_by_region title en: Agreement with negative reports by region
+-- measure negative_percent_agreement_by_region unit: share
+-- measure negative_percent_agreement_by_region definition fr: Part des examens sans fracture au compte rendu que l'IA
+--    ne signale pas, par région anatomique, aux deux lectures de « douteux ».
+-- measure negative_percent_agreement_by_region definition en: Share of studies without fracture in the report that
+--    the AI does not flag, by body region, for both readings of doubtful.
+-- measure negative_percent_agreement_by_region numerator fr: examens sans fracture au compte rendu et non signalés
+-- measure negative_percent_agreement_by_region numerator en: studies without fracture in the report and not flagged
+-- measure negative_percent_agreement_by_region denominator fr: examens comparables sans fracture au compte rendu
+-- measure negative_percent_agreement_by_region denominator en: comparable studies without fracture in the report
+-- measure agreement_by_independence title fr: Accord selon l'indépendance du compte rendu
+-- measure agreement_by_independence title en: Agreement by independence of the report
+-- measure agreement_by_independence unit: share
+-- measure agreement_by_independence definition fr: Part des examens comparables où l'IA et le compte rendu concluent
+--    de même, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer (inconnu : le
+--    site ne le dit pas).
+-- measure agreement_by_independence definition en: Share of comparable studies in which AI and report conclude alike,
+--    by whether the author of the report had seen the AI result before signing (unknown: the site cannot tell).
+-- measure agreement_by_independence numerator fr: examens concordants
+-- measure agreement_by_independence numerator en: concordant studies
+-- measure agreement_by_independence denominator fr: examens comparables
+-- measure agreement_by_independence denominator en: comparable studies
+-- measure positive_percent_agreement_by_independence title fr: Accord avec les comptes rendus positifs selon
+--    l'indépendance du compte rendu
+-- measure positive_percent_agreement_by_independence title en: Agreement with positive reports by independence of the
+--    report
+-- measure positive_percent_agreement_by_independence unit: share
+-- measure positive_percent_agreement_by_independence definition fr: Part des examens avec fracture au compte rendu
+--    que l'IA signale, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer
+--    (inconnu : le site ne le dit pas).
+-- measure positive_percent_agreement_by_independence definition en: Share of studies with fracture in the report that
+--    the AI flags, by whether the author of the report had seen the AI result before signing (unknown: the site
+--    cannot tell).
+-- measure positive_percent_agreement_by_independence numerator fr: fractures au compte rendu signalées par l'IA
+-- measure positive_percent_agreement_by_independence numerator en: fractures in the report flagged by the AI
+-- measure positive_percent_agreement_by_independence denominator fr: examens comparables avec fracture au compte
+--    rendu
+-- measure positive_percent_agreement_by_independence denominator en: comparable studies with fracture in the report
+-- measure negative_percent_agreement_by_independence title fr: Accord avec les comptes rendus négatifs selon
+--    l'indépendance du compte rendu
+-- measure negative_percent_agreement_by_independence title en: Agreement with negative reports by independence of the
+--    report
+-- measure negative_percent_agreement_by_independence unit: share
+-- measure negative_percent_agreement_by_independence definition fr: Part des examens sans fracture au compte rendu
+--    que l'IA ne signale pas, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer
+--    (inconnu : le site ne le dit pas).
+-- measure negative_percent_agreement_by_independence definition en: Share of studies without fracture in the report
+--    that the AI does not flag, by whether the author of the report had seen the AI result before signing (unknown:
+--    the site cannot tell).
+-- measure negative_percent_agreement_by_independence numerator fr: examens sans fracture au compte rendu et non
+--    signalés
+-- measure negative_percent_agreement_by_independence numerator en: studies without fracture in the report and not
+--    flagged
+-- measure negative_percent_agreement_by_independence denominator fr: examens comparables sans fracture au compte
+--    rendu
+-- measure negative_percent_agreement_by_independence denominator en: comparable studies without fracture in the
+--    report
+-- measure agreement_bound title fr: Bornes de l'accord sans hypothèse
+-- measure agreement_bound title en: Bounds of the agreement without assumptions
+-- measure agreement_bound unit: share
+-- measure agreement_bound definition fr: Chaque part si tous les comptes rendus non tranchés (non lus, en file de
+--    relecture, incertains, ne se prononçant pas) contredisaient l'IA, et si tous la confirmaient.
+-- measure agreement_bound definition en: Each share if all reports that are not decided (not read, queued, uncertain,
+--    silent) contradicted the AI, and if all confirmed it.
+-- measure agreement_bound numerator fr: numérateur de la part, comptes rendus non tranchés compris
+-- measure agreement_bound numerator en: numerator of the share, undecided reports included
+-- measure agreement_bound denominator fr: dénominateur de la part, comptes rendus non tranchés compris
+-- measure agreement_bound denominator en: denominator of the share, undecided reports included
+-- measure agreement_bound exclusions fr: examen non analysé ou analyse échouée ; sans compte rendu définitif ; suivi
+--    ou lésion ancienne
+-- measure agreement_bound exclusions en: study not analysed or analysis failed; no final report; follow-up or old
+--    lesion
 with judged as (
     select
-        ai_result,
-        report_label,
+        study.ai_result as ai,
+        coalesce(study.region, 'unknown') as region,
         case
-            when ai_result in ('not_processed', 'failed') then ai_result
-            when report_state = 'withdrawn' then 'withdrawn'
-            when report_state not in ('final', 'corrected') or report_final > $cut then 'unreported'
-            when report_label is null then 'not_read'
-            when report_acuity in ('followup', 'old') then report_acuity
-            when report_label in ('uncertain', 'not_addressed') then report_label
-        end as reason
+            when study.report_independent then 'independent'
+            when not study.report_independent then 'ai_seen'
+            else 'unknown'
+        end as independence,
+        case
+            when study.ai_result in ('not_processed', 'failed') then study.ai_result
+            when study.report_state = 'withdrawn' then 'withdrawn'
+            when study.report_state not in ('final', 'corrected') or study.report_final > $cut then 'unreported'
+            when study.report_label is null then 'not_read'
+            when report_label.tier = 'review' then 'queued'
+            when study.report_acuity in ('followup', 'old') then study.report_acuity
+            when study.report_label in ('uncertain', 'not_addressed') then study.report_label
+        end as reason,
+        case when reason is null then study.report_label end as label
     from study
-    where site = $site and day >= $start and day < $end
+    left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+    where study.site = $site and study.day >= $start and study.day < $end
+),
+counted as (
+    select
+        case when grouping(region) = 0 then 'region' when grouping(independence) = 0 then 'independence' else 'all' end as strata,
+        case when grouping(region) = 0 then region when grouping(independence) = 0 then independence end as stratum,
+        ai,
+        label,
+        reason,
+        count(*) as numerator
+    from judged
+    group by grouping sets ((ai, label, reason), (ai, label, reason, region), (ai, label, reason, independence))
 )
 select
-    case when reason is null then ai_result end as ai,
-    case when reason is null then report_label end as label,
+    strata,
+    stratum,
+    ai,
+    label,
     reason,
-    count(*) as numerator,
-    (select count(*) filter (reason is null) from judged) as comparable,
-    (select count(*) from judged) as denominator
-from judged
-group by ai, label, reason
-order by reason nulls first, ai, label
+    numerator,
+    coalesce(sum(numerator) filter (reason is null) over (partition by strata, stratum), 0)::bigint as comparable,
+    (sum(numerator) over (partition by strata, stratum))::bigint as denominator
+from counted
+order by strata, comparable desc, stratum, reason nulls first, ai, label

@@ -13,13 +13,15 @@
 -- unit: studies
 -- source: study
 select
-    count(*) filter (verdict = 'fracture' and coalesce(verdict_at <= $cut, true)) as numerator,
+    count(*) filter (study.verdict = 'fracture' and coalesce(study.verdict_at <= $cut, true)) as numerator,
     count(*) as denominator,
-    {'not_reviewed': count(*) filter (verdict is null or verdict_at > $cut)} as excluded
+    {'not_reviewed': count(*) filter (study.verdict is null or study.verdict_at > $cut)} as excluded
 from study
-where site = $site and day >= $start and day < $end
-    and ai_result in ('positive', 'doubtful')
-    and report_state in ('final', 'corrected')
-    and coalesce(report_final <= $cut, true)
-    and report_label = 'absent'
-    and coalesce(report_acuity, 'none') not in ('followup', 'old')
+left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+where study.site = $site and study.day >= $start and study.day < $end
+    and study.ai_result in ('positive', 'doubtful')
+    and study.report_state in ('final', 'corrected')
+    and coalesce(study.report_final <= $cut, true)
+    and study.report_label = 'absent'
+    and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
+    and coalesce(report_label.tier, 'decided') <> 'review'

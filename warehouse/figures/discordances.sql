@@ -54,16 +54,18 @@
 -- measure discordance_review_hours denominator en: discordant studies reviewed, with usable times
 with compared as (
     select
-        *,
-        case when report_final is not null then greatest(ai_completed, report_final) end as known_at,
-        verdict is not null and coalesce(verdict_at <= $cut, true) as reviewed
+        study.*,
+        case when study.report_final is not null then greatest(study.ai_completed, study.report_final) end as known_at,
+        study.verdict is not null and coalesce(study.verdict_at <= $cut, true) as reviewed
     from study
-    where site = $site and day >= $start and day < $end
-        and ai_result in ('positive', 'doubtful', 'negative')
-        and report_state in ('final', 'corrected')
-        and coalesce(report_final <= $cut, true)
-        and report_label in ('present', 'absent')
-        and coalesce(report_acuity, 'none') not in ('followup', 'old')
+    left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+    where study.site = $site and study.day >= $start and study.day < $end
+        and study.ai_result in ('positive', 'doubtful', 'negative')
+        and study.report_state in ('final', 'corrected')
+        and coalesce(study.report_final <= $cut, true)
+        and study.report_label in ('present', 'absent')
+        and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
+        and coalesce(report_label.tier, 'decided') <> 'review'
 ),
 directions as (
     select 'ai_positive_report_absent' as direction
