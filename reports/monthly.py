@@ -17,6 +17,7 @@ from markupsafe import Markup
 from reports import charts as drawn_figures
 from reports import curves, drawing, layout, pages, pdf, tables, text, tiles
 from reports.canvas import Chart
+from reports.cited import CITED
 from reports.daily import harmless
 from reports.definition import Provenance, ReportDefinition
 from reports.drawing import Drawing
@@ -29,73 +30,6 @@ from warehouse.figure import rows
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Every figure of the report in the order of the method page, by whose numbers the blocks cite them.
-CITED = (
-    "volume",
-    "images",
-    "patients",
-    "volume_by_day",
-    "volume_by_region",
-    "volume_by_patient_class",
-    "volume_by_hour",
-    "volume_by_device",
-    "positive_rate",
-    "doubtful_rate",
-    "positive_rate_by_region",
-    "doubtful_rate_by_region",
-    "positive_rate_by_age_band",
-    "doubtful_rate_by_age_band",
-    "score_distribution",
-    "report_turnaround",
-    "report_turnaround_by_ai_result",
-    "report_turnaround_by_opening",
-    "report_turnaround_by_hour",
-    "reported_within",
-    "unreported",
-    "unusable_times",
-    "ai_delay",
-    "order_to_exam",
-    "agreement_cells",
-    "agreement_excluded",
-    "agreement",
-    "positive_percent_agreement",
-    "negative_percent_agreement",
-    "kappa",
-    "gwet_ac1",
-    "ppv",
-    "npv",
-    "agreement_bound",
-    "agreement_by_region",
-    "positive_percent_agreement_by_region",
-    "negative_percent_agreement_by_region",
-    "agreement_by_independence",
-    "positive_percent_agreement_by_independence",
-    "negative_percent_agreement_by_independence",
-    "labeller_audit",
-    "labeller_audit_excluded",
-    "labeller_predictive_value",
-    "labeller_recognition",
-    "labeller_cost",
-    "corrected_agreement",
-    "corrected_coefficient",
-    "discordances",
-    "discordances_reviewed",
-    "discordances_confirmed",
-    "discordance_verdicts",
-    "discordance_review_hours",
-    "caught_by_safety_net",
-    "offered",
-    "quarantine_reasons",
-    "nights",
-    "unmatched_reports",
-    "studies_without_report",
-    "score_drift",
-    "score_drift_limit",
-    "case_mix_drift",
-    "case_mix_drift_limit",
-    "models",
-    "simulated_share",
-)
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
 FEW = 10  # studies below which sections follow each other without new pages

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from reports import drawing
 from reports.canvas import plain, spread
 from reports.charts import charts, public_holidays
+from reports.cited import CITED
 from reports.drawing import BrowserMissingError, browser, draw, tidy
 from reports.kpi import MonthFigures
 from reports.language import language
-from reports.monthly import CITED
 
 SITES = ["saint-aubin", "westbrook", "tiny", "silent", "young", "empty"]
 ACCENT = "#0b6e75"

@@ -19,10 +19,11 @@ import pikepdf
 import pytest
 
 from reports import monthly, pdf
+from reports.cited import CITED
 from reports.definition import SECTIONS, Accuracy, Provenance, ReportDefinition, installed_versions
 from reports.drawing import BrowserMissingError, Drawing, browser
 from reports.kpi import MonthFigures, month_figures, to_json
-from reports.monthly import CITED, Composition
+from reports.monthly import Composition
 from warehouse.connect import migrate, reader, writer
 from warehouse.load import load
 
@@ -212,7 +213,7 @@ def test_every_figure_is_defined_and_shown(month: Month) -> None:
     templates = "".join(path.read_text() for path in (Path(monthly.__file__).parent / "templates").glob("*.j2"))
     sources = "".join(
         (Path(monthly.__file__).parent / f"{name}.py").read_text()
-        for name in ("charts", "curves", "tables", "tiles", "text", "monthly")
+        for name in ("charts", "cited", "curves", "tables", "tiles", "text", "monthly")
     )
     for name in CITED:
         assert f"'{name}'" in templates or f'"{name}"' in sources, f"{name} is shown nowhere"

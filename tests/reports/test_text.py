@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 
 from reports.blocks import TILES
+from reports.cited import CITED
 from reports.kpi import MonthFigures
 from reports.language import language
-from reports.monthly import CITED
 from reports.text import change, sentences, verdict
 from reports.trend import Signal
 from reports.value import Value
