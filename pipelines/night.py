@@ -35,6 +35,7 @@ from warehouse import (
     publish,
     recover,
     study,
+    verdicts,
 )
 from warehouse.app_store import AppStore
 from warehouse.pseudonym import Pseudonymiser, read_key
@@ -136,9 +137,9 @@ def _label(site: Site, event: ReportEvent) -> ReportLabel:
 
 
 def assemble(config: Config, site: str, days: Sequence[date]) -> None:
-    """Match reports with studies, rebuild the study table, close the nights, publish the readers' copy."""
+    """Match reports with studies, take in verdicts, rebuild the study table, close the nights, publish the copy."""
     with writer(config) as connection:
-        _keep_readings(config, site, connection)
+        _keep_answers(config, site, connection)
         ledger.settle_matches(connection, site)
         study.rebuild(connection, site, None)
         for day in days:
@@ -147,14 +148,15 @@ def assemble(config: Config, site: str, days: Sequence[date]) -> None:
     publish.publish(config.warehouse, config.published)
 
 
-def _keep_readings(config: Config, site: str, connection: Any) -> None:
-    """Copy what persons read in the sample of reports from the application's store, where there is one."""
+def _keep_answers(config: Config, site: str, connection: Any) -> None:
+    """Copy what persons judged and read from the application's store, where there is one."""
     if not config.app_store.exists():
         return
     store = AppStore(config.app_store)
     store.migrate()
     with store.reading() as app:
         audit_sample.keep(app, connection, site, _mask(config, site))
+        verdicts.keep(app, connection, site, _mask(config, site))
 
 
 def _punctual(site: Site, day: date, now: datetime) -> str:

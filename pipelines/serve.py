@@ -10,8 +10,10 @@ from typing import Any
 import uvicorn
 
 from pipelines.config import Config
+from pipelines.viewing import Viewing
 from reports.web.app import create
 from reports.web.settings import Services, SiteInfo, WebSettings
+from warehouse.published import Published
 
 
 def settings(config: Config) -> WebSettings:
@@ -31,7 +33,15 @@ def settings(config: Config) -> WebSettings:
 
 def services(config: Config) -> Services:
     """Return what the application borrows from the shell."""
-    return Services(doctor=partial(_doctor, config.home))
+    viewing = Viewing(config, Published(config.published))
+    return Services(
+        thumbnail=viewing.thumbnail,
+        heat=viewing.heat,
+        pixels=viewing.pixels,
+        report_text=viewing.report_text,
+        links=viewing.links,
+        doctor=partial(_doctor, config.home),
+    )
 
 
 def _doctor(home: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from PIL import Image
 
 from reports import pages
+from reports.case_words import case_words, hours_waiting
 from reports.language import MISSING, Language, language
 from reports.terms import TERMS, term
 from warehouse import cases, ledger
@@ -200,29 +201,23 @@ def _entry(
     thumbnails: Path,
     sentences: Mapping[str, str],
 ) -> Entry:
-    views = dict.fromkeys(term(words, "view", image.view) for image in case.images if image.view)
-    side = term(words, "laterality", case.laterality) if case.laterality else None
-    person = [term(words, "age_band", case.age_band or "unknown")]
-    if case.sex:
-        person.append(term(words, "sex", case.sex))
-    if case.patient_class:
-        person.append(term(words, "patient_class", case.patient_class))
+    said = case_words(case, facts.time_zone, words, cut)
     shots = [_shot(image, case, words, thumbnails) for image in case.images[:SHOWN_IMAGES]]
     return Entry(
         study_uid=case.study_uid,
-        time=words.moment(case.exam_completed or case.exam_started, facts.time_zone, "time"),
-        region=_capital(term(words, "region", case.region or "unknown")),
-        detail=" · ".join(part for part in (side, ", ".join(views), case.modality) if part),
-        person=" · ".join(person),
+        time=said.time,
+        region=said.region,
+        detail=said.detail,
+        person=said.person,
         ai_result=case.ai_result,
-        ai_words=term(words, "ai_result", case.ai_result),
+        ai_words=said.ai_words,
         score=case.score,
-        score_words=words.number(case.score, 2),
-        report_words=_report(case, words),
-        report_tone=_tone(case),
+        score_words=said.score_words,
+        report_words=said.report_words,
+        report_tone=said.report_tone,
         evidence=case.evidence,
-        waiting=_waiting(case, words, cut),
-        verdict=term(words, "verdict", case.verdict) if case.verdict else None,
+        waiting=said.waiting,
+        verdict=said.verdict,
         outside_scope=case.outside_scope,
         reason=_reason(case, words, sentences),
         simulated=case.origin == "simulated",
@@ -236,28 +231,6 @@ def _reason(case: Case, words: Language, sentences: Mapping[str, str]) -> str | 
     """Return why a study has no result, where one of its images says so."""
     codes = [image.reason for image in case.images if image.reason]
     return words.typeset(sentences.get(codes[0], codes[0])) if codes and case.score is None else None
-
-
-def _report(case: Case, words: Language) -> str:
-    if case.report_label is None:
-        return _capital(term(words, "report_state", case.report_state))
-    text = term(words, "report_label", case.report_label)
-    if case.report_acuity in ("followup", "old"):
-        text = f"{text}, {term(words, 'excluded', case.report_acuity)}"
-    state = term(words, "report_state", case.report_state)
-    return f"{_capital(text)} ({state})"
-
-
-def _tone(case: Case) -> str:
-    return "none" if case.report_label is None else case.report_label
-
-
-def _waiting(case: Case, words: Language, cut: datetime | None) -> str | None:
-    """Return how long the case has been waiting for its report at the data cut, if it has none."""
-    since = case.exam_completed or case.exam_started
-    if case.report_state in ("final", "corrected") or since is None or cut is None or cut < since:
-        return None
-    return words.hours((cut - since).total_seconds() / 3600)
 
 
 def _shot(image: Picture, case: Case, words: Language, thumbnails: Path) -> Shot | None:
@@ -295,14 +268,14 @@ def table(
     sheet = csv.writer(text, delimiter=";" if words.code == "fr" else ",", lineterminator="\r\n")
     sheet.writerow([term(words, "column", name) for name in TERMS["column"]])
     for case in found:
-        sheet.writerow([harmless(cell) for cell in _cells(case, facts, words, cut, links)])
+        sheet.writerow([harmless(cell) for cell in cells(case, facts, words, cut, links)])
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def _cells(case: Case, facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]) -> list[str]:
+def cells(case: Case, facts: SiteFacts, words: Language, cut: datetime | None, links: Mapping[str, str]) -> list[str]:
+    """Return one case as the cells of a table, in the order of the terms of ``column``."""
     since = case.exam_completed or case.exam_started
-    waits = since is not None and cut is not None and case.report_state not in ("final", "corrected")
-    hours = (cut - since).total_seconds() / 3600 if waits and cut and since else None
+    hours = hours_waiting(case, cut)
     return [
         term(words, "action", case.action),
         f"{since.astimezone(ZoneInfo(facts.time_zone)):%Y-%m-%d %H:%M}" if since else "",
@@ -326,7 +299,3 @@ def harmless(cell: str) -> str:
     """Return a cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
     dangerous = cell.lstrip().startswith(_FORMULA) or cell.startswith(("\t", "\r", "\n"))
     return "'" + cell if dangerous else cell
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -16,6 +16,7 @@ from reports.web.headers import Headers
 from reports.web.settings import Services, WebSettings
 from reports.web.visit import Application, Visit
 from warehouse.app_store import AppStore
+from warehouse.published import Published
 
 _ERRORS = {
     400: (message("The request cannot be understood"), message("Go back and try again.")),
@@ -46,7 +47,7 @@ def create(settings: WebSettings, services: Services) -> Starlette:
     """Return the application; its database is made, or brought to this version, first."""
     store = AppStore(settings.app_store)
     store.migrate()
-    app = Application(settings, services, store, menu.of(routes.rows()))
+    app = Application(settings, services, store, menu.of(routes.rows()), Published(settings.published))
 
     def failed(request: Request, error: Exception) -> Response:
         """Say in one page what went wrong; never what was asked for."""

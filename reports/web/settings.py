@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,27 @@ class SiteInfo:
 
 
 LIMITS = Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """One image for the viewer: `head` says how to read and window what `compressed` (gzip) holds.
+
+    `head` has rows, columns, bits (8 or 16, little-endian), low, high (the window at first), slope,
+    intercept (to the units of the modality LUT, or None), photometric, spacing, spacing_at.
+    """
+
+    head: Mapping[str, Any]
+    compressed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportText:
+    """A report as the radiologist wrote it; ``text[start:end]`` is the deciding sentence, where there is one."""
+
+    text: str
+    start: int | None
+    end: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +78,18 @@ def _no_image(site: str, instance_uid: str) -> bytes | None:
     return None
 
 
+def _no_pixels(site: str, study_uid: str, instance_uid: str) -> Pixels | None:
+    return None
+
+
+def _no_text(site: str, message_id: str) -> ReportText | None:
+    return None
+
+
+def _no_links(site: str, study_uids: Sequence[str]) -> Mapping[str, str]:
+    return {}
+
+
 def _nothing(*_: object) -> list[dict[str, Any]]:
     return []
 
@@ -75,8 +108,16 @@ class Services:
     now: Callable[[], datetime] = _clock
     today: Callable[[str], date] = _today
     """(site): the site's local date of the last night's list."""
-    picture: Callable[[str, str], bytes | None] = _no_image
-    """(site, instance pseudonym): the image as an 8-bit grey PNG, or None."""
+    thumbnail: Callable[[str, str], bytes | None] = _no_image
+    """(site, instance pseudonym): the image as a small 8-bit grey PNG, or None."""
+    heat: Callable[[str, str], bytes | None] = _no_image
+    """(site, instance pseudonym): the model's map, a grey PNG to stretch over the image, or None."""
+    pixels: Callable[[str, str, str], Pixels | None] = _no_pixels
+    """(site, study pseudonym, instance pseudonym): the image in full size and depth, or None."""
+    report_text: Callable[[str, str], ReportText | None] = _no_text
+    """(site, message pseudonym): what the radiologist wrote, or None."""
+    links: Callable[[str, Sequence[str]], Mapping[str, str]] = _no_links
+    """(site, study pseudonyms): the PACS viewer's address of each, where it is known."""
     doctor: Callable[[], Sequence[dict[str, Any]]] = field(default=_nothing)
     """Examinations with name, ok, found and remedy."""
     runs: Callable[[], Sequence[dict[str, Any]]] = field(default=_nothing)

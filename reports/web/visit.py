@@ -18,6 +18,7 @@ from reports.web import sealed, static
 from reports.web.settings import Services, SiteInfo, WebSettings
 from reports.web.user import User
 from warehouse.app_store import AppStore
+from warehouse.published import Published
 from warehouse.web_sessions import WebSession
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Application:
     services: Services
     store: AppStore
     menu: Menu
+    published: Published
 
 
 @dataclass(frozen=True, slots=True)
