@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -15,7 +16,7 @@ from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, NothingToReportError, Problem
 from reports import kpi, monthly
 from reports.definition import Accuracy, Provenance, ReportDefinition, installed_versions
-from warehouse import connect, freeze
+from warehouse import addenda, connect, freeze
 
 MEASURES = ("auroc", "sensitivity", "specificity", "macro_f1", "peak_in_box", "calibration_error")
 
@@ -62,11 +63,13 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
             versions=installed_versions(),
             data_sha256=data_sha256,
         )
+        late = freeze.late_changes(connection, site, month, data_sha256, _as_json(definition))
         composition = monthly.compose(connection, site, month, definition, provenance)
+        shown = addenda.snapshot(connection, site, month, composition.figures.data_cut)
     (drawings,) = monthly.draw([composition])
     folder, number = out, 1
     if folder is None:
-        folder, number = config.month_folder(site, month), _issue(config, composition, data_sha256)
+        folder, number = config.month_folder(site, month), _issue(config, composition, data_sha256, shown, late)
     report = monthly.publish(composition, drawings, folder, number)
     made = [str(path) for path in (report.pdf, report.json, report.csv)]
     return {
@@ -80,7 +83,13 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
     }
 
 
-def _issue(config: Config, composition: monthly.Composition, data_sha256: str) -> int:
+def _issue(
+    config: Config,
+    composition: monthly.Composition,
+    data_sha256: str,
+    shown: addenda.Snapshot,
+    late: Sequence[addenda.Addendum],
+) -> int:
     figures = composition.figures
     return freeze.issue(
         config.warehouse,
@@ -92,6 +101,8 @@ def _issue(config: Config, composition: monthly.Composition, data_sha256: str) -
         definition=_as_json(composition.definition),
         now=figures.data_cut if config.machine.simulated_clock else datetime.now(UTC),
         wait_minutes=config.machine.writer_wait_minutes,
+        shown=shown,
+        late=late,
     ).issue
 
 

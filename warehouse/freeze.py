@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse import addenda
+from warehouse.addenda import Addendum, Snapshot
 from warehouse.connect import transaction, writer
 from warehouse.errors import NaiveTimeError
+from warehouse.month import span
 from warehouse.statement import statement
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ class Issued:
 
 def has_data(connection: DuckDBPyConnection, site: str, month: str) -> bool:
     """Say whether `site` has a study or a night in `month` (``YYYY-MM``, local days)."""
-    return bool(connection.execute(statement("has_data"), _span(site, month)).fetchall()[0][0])
+    return bool(connection.execute(statement("has_data"), {"site": site, **span(month)}).fetchall()[0][0])
 
 
 def data_sha256(connection: DuckDBPyConnection, site: str, month: str) -> str:
@@ -42,7 +46,7 @@ def data_sha256(connection: DuckDBPyConnection, site: str, month: str) -> str:
     Each study is one line of JSON with its columns by name, times in UTC to the microsecond, lines
     in the order of the study's pseudonym.
     """
-    found = connection.execute(statement("month_studies"), _span(site, month))
+    found = connection.execute(statement("month_studies"), {"site": site, **span(month)})
     names = [column[0] for column in found.description]
     digest = hashlib.sha256()
     for row in found.fetchall():
@@ -62,12 +66,15 @@ def issue(
     definition: str,
     now: datetime,
     wait_minutes: float = 30.0,
+    shown: Snapshot | None = None,
+    late: Sequence[Addendum] = (),
 ) -> Issued:
     """Note that the month's report is issued; return the issue that it is.
 
     It is the last issue again where data and definition are the same as then, else the next one.
     An issue is never changed. `definition` is the report's definition as JSON, always written the
-    same way (sorted keys); `figures_sha256` the hash of what is shown.
+    same way (sorted keys); `figures_sha256` the hash of what is shown. With a new issue its key
+    figures (`shown`) and what it tells of earlier months (`late`) are kept, see `warehouse.addenda`.
 
     Raises
     ------
@@ -85,7 +92,23 @@ def issue(
         number = last.issue + 1 if last else 1
         row = Issued(site, month, number, now, data_cut, data_sha256, figures_sha256, definition)
         connection.execute(statement("add_issue"), asdict(row))
+        if shown is not None:
+            addenda.keep(connection, site, month, number, shown, late)
     return row
+
+
+def late_changes(
+    connection: DuckDBPyConnection, site: str, month: str, data_sha256: str, definition: str
+) -> list[Addendum]:
+    """Return what the month's report tells of months published earlier.
+
+    For a report that will be the last issue again (same data, same definition) it is what that
+    issue told; for a new issue, what is still to be told.
+    """
+    last = last_issue(connection, site, month)
+    if last and (last.data_sha256, last.definition) == (data_sha256, definition):
+        return addenda.told(connection, site, month, last.issue)
+    return addenda.pending(connection, site, month)
 
 
 def last_issue(connection: DuckDBPyConnection, site: str, month: str) -> Issued | None:
@@ -97,12 +120,6 @@ def last_issue(connection: DuckDBPyConnection, site: str, month: str) -> Issued 
     return Issued(
         **{**asdict(row), "issued_at": row.issued_at.astimezone(UTC), "data_cut": row.data_cut.astimezone(UTC)}
     )
-
-
-def _span(site: str, month: str) -> dict[str, Any]:
-    year, number = map(int, month.split("-"))
-    end = date(year + number // 12, number % 12 + 1, 1)
-    return {"site": site, "start": date(year, number, 1), "end": end}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,12 @@
+-- The last issue of each month before $month that kept its figures.
+select issued.month, issued.issue, issued.issued_at
+from issued
+where site = $site
+    and month < $month
+    and exists (
+        select 1
+        from issued_figure
+        where issued_figure.site = issued.site and issued_figure.month = issued.month and issued_figure.issue = issued.issue
+    )
+qualify row_number() over (partition by month order by issue desc) = 1
+order by month;
