@@ -141,16 +141,21 @@ def pending(connection: DuckDBPyConnection, site: str, month: str) -> list[Adden
     if latest is None:
         return []
     issues = connection.execute(statement("issues_before"), {"site": site, "month": month}).fetchall()
-    found = (_addendum(connection, site, *issue, latest) for issue in issues)
+    found = (_addendum(connection, site, *row[:3], max(latest, row[3].astimezone(UTC))) for row in issues)
     return [addendum for addendum in found if addendum.changes]
 
 
 def _addendum(
-    connection: DuckDBPyConnection, site: str, month: str, issue: int, issued_at: datetime, latest: datetime
+    connection: DuckDBPyConnection,
+    site: str,
+    month: str,
+    issue: int,
+    issued_at: datetime,
+    cut: datetime,
 ) -> Addendum:
     given = {"site": site, "month": month, "issue": issue}
     told = connection.execute(statement("last_told"), given).fetchall()
-    now = snapshot(connection, site, month, latest)
+    now = snapshot(connection, site, month, cut)
     changes = [
         Change(name, old, now.figures[name])
         for name, *amount in told

@@ -1,5 +1,5 @@
 -- The last issue of each month before $month that kept its figures.
-select issued.month, issued.issue, issued.issued_at
+select issued.month, issued.issue, issued.issued_at, issued.data_cut
 from issued
 where site = $site
     and month < $month
