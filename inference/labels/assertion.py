@@ -8,7 +8,7 @@ trigger looks left and right for the cue that governs it, up to a stop.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.labels.pack import Pack
 from inference.labels.phrases import Token
@@ -25,6 +25,10 @@ _COORDINATED = re.compile(r",?[^,]{0,80}\b(?:or|nor|ou|ni|and|et)\b")
 _VERB = re.compile(r"\b(?:is|are|was|were|remains?|appears?|seems?|be)\s*$")
 _MARK = re.compile(r"[,()?]|$")
 _COMMA = re.compile(r"[,()]")
+# Words, then a colon: what follows is said for itself ("not a sprain: fracture").
+_COLON = re.compile(r"\w\s*:")
+_ARTICLE = 6
+_ASKED = re.compile(r"\?\s{0,2}(?:[\w/'-]{1,20}\s+){0,4}\Z")
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,26 @@ def mentions(text: str, sentence: Sentence, pack: Pack) -> list[Mention]:
     if any(t.kind == "ignore_sentence" for t in tokens):
         return []
     reading = _Reading(text, sentence, tokens, pack.adjective_first)
-    return [
+    found = [
         reading.mention(at) for at, token in enumerate(tokens) if token.kind in TRIGGERS or token.kind in STATEMENTS
+    ]
+    return _signs_of_hedged(text, found, pack)
+
+
+def _signs_of_hedged(text: str, found: list[Mention], pack: Pack) -> list[Mention]:
+    """A sign explained by a hedged fracture is as uncertain: "cortical step, possible fracture"."""
+    hedged = [mention for mention in found if mention.status == "hedged" and mention.trigger.kind == "fracture"]
+    if not hedged:
+        return found
+    last = hedged[-1].trigger
+    return [
+        replace(mention, status="hedged", rules=(*mention.rules, *hedged[-1].rules))
+        if mention.status == "present"
+        and mention.trigger.kind == "equivalent"
+        and mention.trigger.end < last.start
+        and not pack.places.search(text, last.start, hedged[-1].sentence.end)
+        else mention
+        for mention in found
     ]
 
 
@@ -143,10 +165,15 @@ class _Reading:
         if ignored := self._left(at, ("ignore_before",), commas=False) or self._right(at, ("ignore_after",)):
             return Mention("ignored", self.sentence, (token.rule, ignored.rule), token)
         negation = self._negation(at)
+        if negation and negation.kind == "unseen" and self._left(at, ("hedge_before",), commas=False):
+            # "Suspicion of a fracture that is not visible" denies nothing.
+            negation = None
         if token.kind in STATEMENTS:
             return self._statement(token, negation)
         if negation is not None:
             rules.append(negation.rule)
+            if doubt := self._doubted_denial(at, negation):
+                return Mention("hedged", self.sentence, (*rules, doubt.rule), token)
             # "The known fracture is not visible through the plaster" is no denial.
             known = token.kind == "definite" and "follow_up" in cues
             other = negation.kind == "negation_other"
@@ -160,7 +187,7 @@ class _Reading:
 
     def _affirmed(self, at: int, token: Token, cues: dict[str, str]) -> tuple[str, str | None]:
         """Status of a trigger that is not denied, and the cue that gave it."""
-        if token.kind == "definite" and (said := self._said_of_it(at)):
+        if said := self._said_of_it(at):
             return said
         before = self._left(at, ("old_before",))
         old = cues.get("old") or (before.rule if before else None)
@@ -228,6 +255,8 @@ class _Reading:
         trigger = self.tokens[at]
         if self.sentence.question and self._in_last_segment(trigger):
             return "question mark"
+        if _ASKED.search(self.text[max(self.sentence.start, trigger.start - 60) : trigger.start]):
+            return "question mark"
         if "hedge" in cues:
             return cues["hedge"]
         for token in reversed(self.tokens[:at]):
@@ -246,6 +275,15 @@ class _Reading:
             if token.kind == "stop" or token.kind in TRIGGERS:
                 break
         return None
+
+    def _doubted_denial(self, at: int, negation: Token) -> Token | None:
+        """A denial that is itself denied: "the absence of a fracture cannot be affirmed"."""
+        index = self.tokens.index(negation)
+        if index and index < at:
+            before = self.tokens[index - 1]
+            if before.kind == "hedge_before" and len(self._between(before, negation)) <= _ARTICLE:
+                return before
+        return self._right(at, ("unaffirmed",)) if index < at else None
 
     def _in_last_segment(self, trigger: Token) -> bool:
         return "," not in self.text[trigger.end : self.sentence.end]
@@ -269,7 +307,7 @@ class _Reading:
         trigger = self.tokens[at]
         for token in self.tokens[at + 1 :]:
             between = self._between(trigger, token)
-            if token.kind == "negation_after" and "," not in between:
+            if token.kind in ("negation_after", "unseen") and "," not in between:
                 return token
             if token.kind == "negation" and between.rstrip(" =-")[-1:] in ("", ":"):
                 rest = self.text[token.end : self.sentence.end].lstrip()
@@ -280,6 +318,8 @@ class _Reading:
 
     def _reaches(self, negation: Token, trigger: Token) -> bool:
         """Whether a negation reaches over the commas between it and the trigger."""
+        if _COLON.search(self.text, negation.end, trigger.start):
+            return False
         commas = [m.start() for m in _COMMA.finditer(self.text, negation.end, trigger.start)]
         if not commas:
             return True

@@ -218,7 +218,7 @@ def _nothing_said(text: str, sentences: list[Sentence], suspicious: list[Mention
     before = (0, 0)
     for sentence, span in zip(voting, spoken, strict=True):
         token = pack.normal.search(text, *span)
-        if token and (whole or _names_bones(text, before, span, pack)):
+        if token and not pack.not_whole.search(text, *span) and (whole or _names_bones(text, before, span, pack)):
             alone = token.rule.count(" ") > 1 or _short_or_placed(text, span, pack)
             if alone:
                 return _Decision("absent", "none", "decided", (token.rule,), sentence)

@@ -28,6 +28,8 @@ class Pack:
         Triggers and assertions.
     normal
         Statements that the whole examination is normal; they count on a study of bones only.
+    not_whole
+        Words for a part of the picture that is no bone: "soft tissues normal" says nothing of bones.
     bone_study
         Words that make a study one of bones. `follow_up` tells a follow-up examination.
     advice
@@ -46,6 +48,7 @@ class Pack:
     normal: Lexer
     bone_study: Lexer
     other_study: Lexer
+    not_whole: Lexer
     follow_up: Lexer
     advice: Lexer
     clinical: Lexer
@@ -92,6 +95,7 @@ def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]])
         normal=Lexer(normal),
         bone_study=study("bone_study"),
         other_study=study("other_study"),
+        not_whole=study("not_whole"),
         follow_up=study("follow_up"),
         advice=study("advice"),
         clinical=study("clinical"),

@@ -50,7 +50,7 @@ class _Parser:
 
     def __init__(self, phrase: str, never_skipped: str) -> None:
         self.phrase = phrase
-        self.gap = f"{_SPACE}(?!{never_skipped}){_WORD}" if never_skipped else _SPACE + _WORD
+        self.gap = rf"\s{{1,8}}(?!{never_skipped}){_WORD}" if never_skipped else rf"\s{{1,8}}{_WORD}"
         self.tokens = [(m.group(), m.group(1)) for m in _TOKEN.finditer(fold(phrase))]
         self.at = 0
 

@@ -20,7 +20,10 @@ _LEAD = re.compile(r"(?:[\s*#=_>.)\u2022\u00b7-]|\d{1,2}[.)](?!\d)){0,24}")
 _HEADING = re.compile(r"(?P<name>[^\W\d][^\n.;:?!]{0,90}?)\s{0,3}:(?!\d)")
 # No sentence is longer; what is, is cut, so that no search inside a sentence can grow.
 LONGEST_SENTENCE = 600
-_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:dr|pr|mr|mme|st|env|cf|vs|approx|fig|no|resp|[a-z])$")
+_ABBREVIATION = re.compile(r"(?:^|[\s(])(?:dr|pr|mr|mme|st|env|cf|vs|approx|fig|no|resp|fract|fx|fr|[a-z])$")
+
+
+_PREFIXED = re.compile(r"(?:[\s(:.]|\A)\?\s{0,2}[a-z]")
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,14 @@ class _Piece:
     after_blank: bool
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str, adjective_first: bool) -> Iterator[_Piece]:
     start, line_start, after_blank = 0, True, True
     for match in _HARD_END.finditer(text):
         at, mark = match.start(), match.group()
         if mark == "." and _ABBREVIATION.search(text, max(start, at - 8), at):
+            continue
+        if mark == "?" and adjective_first and _PREFIXED.match(text, max(at - 1, 0)):
+            # British: the mark stands before what is asked, "? fracture".
             continue
         if text[start:at].strip():
             yield _Piece(start, at, "?" in mark, line_start, after_blank)
@@ -101,7 +107,7 @@ def split(text: str, pack: Pack) -> list[Sentence]:
     like a referral ("patient", "pain", "?"), because many reports announce nothing but the
     indication. A comparison is one sentence.
     """
-    pieces = [part for piece in _pieces(text) for part in _cut(text, piece)]
+    pieces = [part for piece in _pieces(text, pack.adjective_first) for part in _cut(text, piece)]
     headings = [_heading(text, piece, pack) for piece in pieces]
     last_findings = max((i for i, (role, _) in enumerate(headings) if role == "findings"), default=-1)
     sentences: list[Sentence] = []

@@ -79,12 +79,14 @@ class _Table(dict[int, str]):
 
 
 _TABLE = _Table()
-# Characters that must vanish or grow: combining marks and ligatures.
-_NOT_ONE_TO_ONE = re.compile("[\u0300-\u036f\u0152\u0153\u00c6\u00e6\ufb00-\ufb06]|\r\n|\r")
+# "#" before a word means fracture; alone on its line it marks a title.
+_FRACTURE_SIGN = r"(?<![\w#&])#(?=[ ]?[^\W\d])(?!(?<=\n#)[^\n.]{0,60}\n)"
+# Characters that must vanish or grow: combining marks, ligatures and the fracture sign.
+_NOT_ONE_TO_ONE = re.compile("[\u0300-\u036f\u0152\u0153\u00c6\u00e6\ufb00-\ufb06]|\r\n|\r|" + _FRACTURE_SIGN)
 _GROW = {
     "\u0152": "oe", "\u0153": "oe", "\u00c6": "ae", "\u00e6": "ae",
     "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl",
-    "\ufb05": "st", "\ufb06": "st", "\r": "\n", "\r\n": "\n",
+    "\ufb05": "st", "\ufb06": "st", "\r": "\n", "\r\n": "\n", "#": "fx ",
 }  # fmt: skip
 
 
