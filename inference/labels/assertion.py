@@ -28,6 +28,7 @@ _COMMA = re.compile(r"[,()]")
 # Words, then a colon: what follows is said for itself ("not a sprain: fracture").
 _COLON = re.compile(r"\w\s*:")
 _ARTICLE = 6
+_ONE_WORD = 16
 _ASKED = re.compile(r"\?\s{0,2}(?:[\w/'-]{1,20}\s+){0,4}\Z")
 
 
@@ -55,7 +56,7 @@ def mentions(text: str, sentence: Sentence, pack: Pack) -> list[Mention]:
         return []
     if any(t.kind == "ignore_sentence" for t in tokens):
         return []
-    reading = _Reading(text, sentence, tokens, pack.adjective_first)
+    reading = _Reading(text, sentence, tokens, pack)
     found = [
         reading.mention(at) for at, token in enumerate(tokens) if token.kind in TRIGGERS or token.kind in STATEMENTS
     ]
@@ -82,9 +83,10 @@ def _signs_of_hedged(text: str, found: list[Mention], pack: Pack) -> list[Mentio
 class _Reading:
     """The tokens of one sentence, with the adjectives given to their owners."""
 
-    def __init__(self, text: str, sentence: Sentence, tokens: list[Token], first: bool) -> None:
+    def __init__(self, text: str, sentence: Sentence, tokens: list[Token], pack: Pack) -> None:
         self.text, self.sentence, self.tokens = text, sentence, tokens
-        self.adjective_first = first
+        self.adjective_first, self.link, self.not_whole = pack.adjective_first, pack.link, pack.not_whole
+        self.weak = pack.weak
         self.cues: dict[int, dict[str, str]] = {i: {} for i in range(len(tokens))}
         for at, token in enumerate(tokens):
             if token.kind in ("old", "recent", "follow_up", "hedge"):
@@ -132,12 +134,17 @@ class _Reading:
         if cue.kind == "follow_up":
             return True
         between = self._between(trigger, cue)
+        if cue.kind == "old" and "," in between and self._linked(between.rpartition(",")[2]):
+            return self._ends_segment(cue)
         if "," in between or "(" in between:
             return between.rstrip()[-1:] in (",", "(") and self._ends_segment(cue)
         if cue.kind != "hedge":
             return True
         verb = _VERB.search(between) is not None
         return (not self.adjective_first or verb or self._ends_segment(cue)) and len(between.split()) <= 9
+
+    def _linked(self, words: str) -> bool:
+        return all(word.isdigit() or self.link.match(word) for word in words.split())
 
     def _ends_segment(self, cue: Token) -> bool:
         """Nothing but a word or two follows before the next mark: no noun of its own."""
@@ -162,7 +169,7 @@ class _Reading:
         token = self.tokens[at]
         rules = [token.rule]
         cues = self.cues[at]
-        if ignored := self._left(at, ("ignore_before",), commas=False) or self._right(at, ("ignore_after",)):
+        if ignored := self._set_aside(at):
             return Mention("ignored", self.sentence, (token.rule, ignored.rule), token)
         negation = self._negation(at)
         if negation and negation.kind == "unseen" and self._left(at, ("hedge_before",), commas=False):
@@ -184,6 +191,15 @@ class _Reading:
         status, cue = self._affirmed(at, token, cues)
         named = (*rules, cue) if cue else tuple(rules)
         return Mention(status, self.sentence, named, token, recent="recent" in cues)
+
+    def _set_aside(self, at: int) -> Token | None:
+        """The words by which the fracture is looked for, spoken of or once suspected, not seen."""
+        if before := self._left(at, ("ignore_before", "request"), commas=False):
+            return before
+        after = self._right(at, ("ignore_after", "request"))
+        if after and after.kind == "request" and "," not in self._between(self.tokens[at], after):
+            return None
+        return after
 
     def _affirmed(self, at: int, token: Token, cues: dict[str, str]) -> tuple[str, str | None]:
         """Status of a trigger that is not denied, and the cue that gave it."""
@@ -283,7 +299,23 @@ class _Reading:
             before = self.tokens[index - 1]
             if before.kind == "hedge_before" and len(self._between(before, negation)) <= _ARTICLE:
                 return before
-        return self._right(at, ("unaffirmed",)) if index < at else None
+        if index < at and (doubt := self._right(at, ("unaffirmed",))):
+            return doubt
+        return self._but_doubtful(at, negation)
+
+    def _but_doubtful(self, at: int, negation: Token) -> Token | None:
+        """The doubt after "no definite fracture, but ..." when nothing else is its object."""
+        trigger = self.tokens[at]
+        span = min(negation.start, trigger.start), min(trigger.end + _ONE_WORD, self.sentence.end)
+        weak = self.weak.search(self.text, *span)
+        rest = self.tokens[at + 1 :]
+        stop = next((token for token in rest if token.kind == "stop"), None)
+        if weak is None or stop is None or any(token.kind in FRACTURES for token in rest):
+            return None
+        if self.not_whole.search(self.text, stop.end, self.sentence.end):
+            return None
+        doubts = ("hedge", "hedge_before", "suspicion")
+        return next((t for t in rest if t.start > stop.start and t.kind in doubts), None)
 
     def _in_last_segment(self, trigger: Token) -> bool:
         return "," not in self.text[trigger.end : self.sentence.end]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from inference.labels.phrases import Lexer
+from inference.labels.phrases import Lexer, compile_phrase
 from inference.labels.text import fold
 
 LANGUAGES = ("en", "fr")
@@ -38,6 +38,10 @@ class Pack:
         Words that give a heading its role: ``silent``, ``once``, ``findings``, ``conclusion``.
     clinical
         Words by which a sentence without heading goes on with the indication.
+    weak
+        Words by which a denial is only half one: "no *definite* fracture, but ...".
+    link
+        Words that may stand between a comma and the adjective of the fracture before it.
     adjective_first
         Whether the adjective stands before its noun (English) or after (French).
     """
@@ -55,6 +59,8 @@ class Pack:
     headings: Lexer
     bare_headings: re.Pattern[str]
     places: Lexer
+    weak: Lexer
+    link: re.Pattern[str]
     adjective_first: bool
 
 
@@ -102,5 +108,7 @@ def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]])
         headings=Lexer({role: sections[role] for role in roles}),
         bare_headings=re.compile(rf"(?:{bare})"),
         places=study("places"),
+        weak=study("weak"),
+        link=compile_phrase(f"({'|'.join(sections['link'])})").pattern,
         adjective_first=language == "en",
     )

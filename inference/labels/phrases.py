@@ -18,6 +18,7 @@ _SPACE = r"[\s:]{1,8}"
 _WORD = r"[\w/]{1,40}"
 _TOKEN = re.compile(r"\(|\)|\[|\]|\||\.\.(\d)|[^\s()\[\]|]+")
 _WORDS = re.compile(r"\w{1,60}")
+_DIGITS = "0123456789"
 
 
 class PhraseError(ValueError):
@@ -121,7 +122,7 @@ def compile_phrase(phrase: str, kind: str = "", never_skipped: str = "") -> _Phr
     return _Phrase(
         re.compile(rf"{source}(?!\w)"),
         re.compile("|".join(sorted(firsts))),
-        frozenset(first[0] for first in firsts),
+        frozenset(initial for first in firsts for initial in (_DIGITS if first.startswith(r"\d") else first[0])),
         kind,
         f"{kind}: {phrase}",
     )

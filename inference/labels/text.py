@@ -92,7 +92,8 @@ _GROW = {
 
 def fold(text: str) -> str:
     """Lower case, no accents, hyphens and apostrophes in words as spaces; for the packs' phrases."""
-    grown = _NOT_ONE_TO_ONE.sub(lambda m: _GROW.get(m.group(), ""), text)
+    # In a phrase "#" is a number, not the fracture sign.
+    grown = _NOT_ONE_TO_ONE.sub(lambda m: "#" if m.group() == "#" else _GROW.get(m.group(), ""), text)
     return _IN_WORD.sub(" ", grown.translate(_TABLE))
 
 
