@@ -269,9 +269,7 @@ class _Reading:
 
     def _hedge(self, at: int, cues: dict[str, str]) -> str | None:
         trigger = self.tokens[at]
-        if self.sentence.question and self._in_last_segment(trigger):
-            return "question mark"
-        if _ASKED.search(self.text[max(self.sentence.start, trigger.start - 60) : trigger.start]):
+        if self._asked(trigger):
             return "question mark"
         if "hedge" in cues:
             return cues["hedge"]
@@ -316,6 +314,11 @@ class _Reading:
             return None
         doubts = ("hedge", "hedge_before", "suspicion")
         return next((t for t in rest if t.start > stop.start and t.kind in doubts), None)
+
+    def _asked(self, trigger: Token) -> bool:
+        """A question mark closes the trigger's segment, or stands a few words before it."""
+        before = self.text[max(self.sentence.start, trigger.start - 60) : trigger.start]
+        return (self.sentence.question and self._in_last_segment(trigger)) or _ASKED.search(before) is not None
 
     def _in_last_segment(self, trigger: Token) -> bool:
         return "," not in self.text[trigger.end : self.sentence.end]
