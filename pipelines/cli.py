@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli_audit import audit_app
 from pipelines.cli_measure import check_app, eval_app
+from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
 
@@ -38,6 +39,7 @@ app.add_typer(eval_app, name="eval")
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit-sample")
 app.command()(serve)
+app.command()(thresholds)
 
 
 def _load(home: Path) -> Config:

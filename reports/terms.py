@@ -117,6 +117,7 @@ TERMS: dict[str, dict[str, str]] = {
         "no_order_time": "time of order unknown",
         "no_score": "no score",
         "no_model": "no model",
+        "other_model": "result of another model",
         "without_result": "without result",
         "out_of_scope": "out of scope",
         "no_patient_id": "no patient identifier",
@@ -128,6 +129,12 @@ TERMS: dict[str, dict[str, str]] = {
         "report_turnaround": "report turnaround",
         "ai_delay": "AI delay",
         "order_to_exam": "order to examination",
+    },
+    "threshold": {
+        "current doubtful": "doubtful now",
+        "current positive": "positive now",
+        "asked doubtful": "doubtful, asked for",
+        "asked positive": "positive, asked for",
     },
     "mix": {
         "region": "regions",
