@@ -46,12 +46,12 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
         figure.add("scatter", x=[_root(min(median, last))], y=[row], mode="markers", cliponaxis=False,
                    marker={"symbol": "line-ns", "size": 14, "line": {"color": INK, "width": 2.4}})  # fmt: skip
         middle, ninth = values
-        for text, place, tone in (
+        for text, place, shade in (
             (f"<b>{words.value(middle)}</b>", MEDIAN, INK),
             (words.interval(middle), INTERVAL, SOFT),
             (words.value(ninth), NINTH, INK),
         ):
-            figure.label(1, row, text, xref="paper", anchor="right", color=tone, shift=(place, 0))
+            figure.label(1, row, text, xref="paper", anchor="right", color=shade, shift=(place, 0))
     for text, place in (
         (words.text("median"), MEDIAN),
         (words.text("95 %% interval"), INTERVAL),
