@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -18,12 +18,14 @@ from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
+from pipelines.report_settings import Report
 from pipelines.source_settings import SITE_NAME, FolderSource, Strict
 
 # What to write, for fields whose rule is a pattern.
 REMEDIES = {
     "country": "write two capital letters such as FR (ISO 3166-1)",
     "accent": "write a colour as #rrggbb",
+    "sender": "write one address such as bilan@hospital.example",
     "pacs_link": "write an address that starts with http:// or https://, without spaces or quotes",
     "hour": 'write a time as "HH:MM", with the quotes',
     "list_time": 'write a time as "HH:MM", with the quotes',
@@ -31,8 +33,6 @@ REMEDIES = {
     "end": 'write a time as "HH:MM", with the quotes',
     "name": "write a-z, 0-9 and - only, at most 41 letters",
 }
-Section = Literal["summary", "activity", "findings", "turnaround", "agreement", "completeness", "method"]
-SECTIONS: tuple[Section, ...] = get_args(Section)
 HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
 Clock = Annotated[str, Field(pattern=HOUR)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -101,15 +101,6 @@ class Targets(Strict):
     """What the department sets itself."""
 
     turnaround_hours: Annotated[float, Field(gt=0, le=2160)] = 24.0
-
-
-class Report(Strict):
-    """The monthly report as this site wants it."""
-
-    sections: tuple[Section, ...] = SECTIONS
-    accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#0b6e75"
-    logo: Path | None = None
-    recipients: tuple[str, ...] = ()
 
 
 class Disclosure(Strict):
@@ -347,9 +338,12 @@ def _problem(name: str, kind: type[Strict], item: Any) -> Problem:
         return Problem(name, field, f"unknown key{hint}")
     if item["type"] == "missing":
         return Problem(name, field, "missing: add it (see the example that `bilan init` writes)")
+    if item["type"] == "string_pattern_mismatch" and "recipients" in item["loc"]:
+        return Problem(name, field, "write one address such as head@hospital.example")
     if item["type"] in ("string_pattern_mismatch", "string_type") and str(item["loc"][-1]) in REMEDIES:
         return Problem(name, field, REMEDIES[str(item["loc"][-1])])
-    return Problem(name, field, item["msg"][0].lower() + item["msg"][1:])
+    said = item["msg"].removeprefix("Value error, ")
+    return Problem(name, field, said[0].lower() + said[1:])
 
 
 def _similar(word: str, known: list[str]) -> str | None:

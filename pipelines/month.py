@@ -15,7 +15,9 @@ from inference import description, reasons
 from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, NothingToReportError, Problem
 from reports import kpi, monthly
+from reports import logo as logos
 from reports.definition import Accuracy, Provenance, ReportDefinition, installed_versions
+from reports.logo import LogoError
 from warehouse import addenda, connect, freeze
 
 MEASURES = ("auroc", "sensitivity", "specificity", "macro_f1", "peak_in_box", "calibration_error")
@@ -147,8 +149,13 @@ def _definition(config: Config, site: Site) -> ReportDefinition:
     if site.report.logo is not None:
         try:
             logo = (config.home / site.report.logo).read_bytes()
+            logos.address(logo)
+        except LogoError as error:
+            raise ConfigError([Problem(f"sites/{site.site}.yaml", "report.logo", str(error))]) from None
         except OSError:
             raise ConfigError(
                 [Problem(f"sites/{site.site}.yaml", "report.logo", "the file cannot be read; correct the path")]
             ) from None
-    return ReportDefinition(sections=site.report.sections, accent=site.report.accent, logo=logo)
+    return ReportDefinition(
+        sections=site.report.sections, blocks=site.report.blocks, accent=site.report.accent, logo=logo
+    )

@@ -26,6 +26,8 @@ FIGURES = (
     "reported_within_24h",
     "reported_within_target",
     "agreement",
+    "positive_percent_agreement",
+    "negative_percent_agreement",
     "caught_by_safety_net",
 )
 TILES = (

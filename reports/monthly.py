@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports import charts as drawn_figures
-from reports import curves, drawing, layout, pages, pdf, tables, text, tiles
+from reports import curves, drawing, layout, logo, pages, pdf, tables, text, tiles
 from reports.canvas import Chart
 from reports.cited import CITED
 from reports.daily import harmless
@@ -228,7 +228,7 @@ def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_
         "made_from": composition.provenance,
         "accent": ink,
         "tint": pages.tint(definition.accent, 0.1),
-        "logo": _logo(definition.logo),
+        "logo": logo.address(definition.logo) if definition.logo else None,
         "chart": _charts(composition, drawings),
         "made": composition.charts,
         "shown": shown,
@@ -304,16 +304,6 @@ def _charts(composition: Composition, drawings: Mapping[str, Drawing]) -> dict[s
             "refs": chart.refs,
         }
     return shown
-
-
-def _logo(content: bytes | None) -> str | None:
-    if content is None:
-        return None
-    if content.startswith(b"\x89PNG"):
-        return pages.data_uri(content, "image/png")
-    if content.startswith(b"\xff\xd8"):
-        return pages.data_uri(content, "image/jpeg")
-    return pages.data_uri(content, "image/svg+xml") if b"<svg" in content[:2000] else None
 
 
 def table(figures: MonthFigures) -> bytes:
