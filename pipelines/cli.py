@@ -13,7 +13,7 @@ import typer
 from pipelines.cli_audit import audit_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_thresholds import thresholds
-from pipelines.cli_web import serve, user_app
+from pipelines.cli_web import serve, trail_app, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit-sample")
+app.add_typer(trail_app, name="audit")
 app.command()(serve)
 app.command()(thresholds)
 

@@ -10,6 +10,7 @@ from pipelines.errors import BilanError
 from warehouse import accounts
 from warehouse.accounts import EVERY_SITE, ROLES, Account
 from warehouse.app_store import AppStore
+from warehouse.audit import Actor
 
 ONE_TIME_DAYS = 7
 
@@ -44,13 +45,64 @@ def granted(config: Config, roles: Iterable[str]) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
+def actor() -> Actor:
+    """Return the command line as the audit trail names it: no account, and no address of a network."""
+    return Actor("", "command line", datetime.now(UTC))
+
+
+def find(config: Config, login: str) -> tuple[AppStore, Account]:
+    """Return the account of a login.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    opened = store(config)
+    account = accounts.by_login(opened, login)
+    if account is None:
+        raise UserError("no account of this login; `bilan user list` shows those there are")
+    return opened, account
+
+
+def set_disabled(config: Config, login: str, *, disabled: bool) -> None:
+    """Close an account and end its sessions, or open it again."""
+    opened, account = find(config, login)
+    accounts.set_disabled(opened, account.user_id, disabled=disabled, by=actor())
+
+
+def new_password(config: Config, login: str) -> str:
+    """Give an account a one-time password, end its sessions, and return the password."""
+    from reports.web import passwords  # noqa: PLC0415 - keeps `--help` quick
+
+    opened, account = find(config, login)
+    chosen, until = passwords.one_time(), datetime.now(UTC) + timedelta(days=ONE_TIME_DAYS)
+    accounts.set_password(opened, account.user_id, passwords.hashed(chosen), one_time_until=until, by=actor())
+    return chosen
+
+
+def reset_second_factor(config: Config, login: str) -> None:
+    """Remove a second factor whose device was lost; one that is required is set up anew at the next sign-in."""
+    opened, account = find(config, login)
+    accounts.set_totp(opened, account.user_id, None, step=None, by=actor())
+
+
+def change_roles(config: Config, login: str, granted_roles: Iterable[str], revoked_roles: Iterable[str]) -> Account:
+    """Give roles and take roles away, each written as in `granted`; return the account as it is then."""
+    opened, account = find(config, login)
+    for role, site in sorted(granted(config, granted_roles)):
+        accounts.grant(opened, account.user_id, role, site, actor())
+    for role, site in sorted(granted(config, revoked_roles)):
+        accounts.revoke(opened, account.user_id, role, site, actor())
+    return accounts.by_id(opened, account.user_id) or account
+
+
 def add(
     config: Config, login: str, name: str, roles: Iterable[str], language: str = "fr", password: str | None = None
 ) -> tuple[Account, str]:
     """Make an account; return it with its password: a one-time one, unless one is given."""
     from reports.web import passwords  # noqa: PLC0415 - keeps `--help` quick
 
-    now = datetime.now(UTC)
     chosen = password or passwords.one_time()
     made = accounts.add(
         store(config),
@@ -58,8 +110,8 @@ def add(
         name=name or login,
         language=language,
         password_hash=passwords.hashed(chosen),
-        one_time_until=None if password else now + timedelta(days=ONE_TIME_DAYS),
+        one_time_until=None if password else datetime.now(UTC) + timedelta(days=ONE_TIME_DAYS),
         roles=granted(config, roles),
-        now=now,
+        by=actor(),
     )
     return made, chosen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from sqlite3 import Row
 
-from warehouse.app_store import AppStore, as_text, as_time, change, rows
+from warehouse import audit
+from warehouse.app_store import AppConnection, AppStore, as_text, as_time, change, rows
+from warehouse.audit import Actor
 from warehouse.errors import WarehouseError
 
 ROLES = ("clinician", "department_head", "partnership_manager", "administrator", "auditor")
@@ -51,7 +53,7 @@ def add(
     password_hash: str | None,
     one_time_until: datetime | None,
     roles: Iterable[tuple[str, str]],
-    now: datetime,
+    by: Actor,
 ) -> Account:
     """Make an account and return it.
 
@@ -68,15 +70,17 @@ def add(
         "language": language,
         "password_hash": password_hash,
         "one_time_until": as_text(one_time_until) if one_time_until else None,
-        "now": as_text(now),
+        "now": as_text(by.now),
     }
     with store.writing() as connection:
         if rows(connection, "user_by_login", {"login": login}):
             raise LoginTakenError("there is an account of this login already; choose another one")
         change(connection, "user_add", values)
-        for role, site in roles:
-            change(connection, "role_grant", {"user_id": user_id, "role": role, "site": site})
-        return _one(connection, "user_by_id", {"user_id": user_id}) or _lost()
+        audit.append(connection, "user_added", by, about=user_id)
+        for role, site in sorted(roles):
+            _grant(connection, user_id, role, site, by)
+        (row,) = rows(connection, "user_by_id", {"user_id": user_id})
+        return _account(connection, row)
 
 
 def by_login(store: AppStore, login: str) -> Account | None:
@@ -98,13 +102,52 @@ def every(store: AppStore) -> list[Account]:
 
 
 def set_password(
-    store: AppStore, user_id: str, password_hash: str, *, one_time_until: datetime | None, now: datetime
+    store: AppStore, user_id: str, password_hash: str, *, one_time_until: datetime | None, by: Actor, kept: str = ""
 ) -> None:
-    """Replace the password; with `one_time_until` it is a one-time one."""
+    """Replace the password and end the user's sessions, but for `kept`; with `one_time_until` it is a one-time one."""
     until = as_text(one_time_until) if one_time_until else None
-    values = {"user_id": user_id, "password_hash": password_hash, "one_time_until": until, "now": as_text(now)}
+    values = {"user_id": user_id, "password_hash": password_hash, "one_time_until": until, "now": as_text(by.now)}
     with store.writing() as connection:
         change(connection, "user_set_password", values)
+        change(connection, "sessions_end_of_user", {"user_id": user_id, "kept": kept})
+        change(connection, "known_devices_forget", {"user_id": user_id})
+        audit.append(connection, "password_changed", by, about=user_id, detail={"one_time": until is not None})
+
+
+def set_totp(store: AppStore, user_id: str, secret: str | None, *, step: int | None, by: Actor) -> None:
+    """Enrol a second factor (`step`: the time step of the code that confirmed it), or remove it with None."""
+    with store.writing() as connection:
+        change(connection, "user_set_totp", {"user_id": user_id, "secret": secret, "step": step})
+        audit.append(connection, "second_factor_changed", by, about=user_id, detail={"enrolled": secret is not None})
+
+
+def accept_totp(store: AppStore, user_id: str, step: int) -> bool:
+    """Take a code's time step, once: False if it, or a later one, was taken before."""
+    with store.writing() as connection:
+        return change(connection, "user_accept_totp", {"user_id": user_id, "step": step}) > 0
+
+
+def set_disabled(store: AppStore, user_id: str, *, disabled: bool, by: Actor) -> None:
+    """Close an account, which ends its sessions, or open it again."""
+    with store.writing() as connection:
+        given = {"user_id": user_id, "disabled_at": as_text(by.now) if disabled else None}
+        change(connection, "user_set_disabled", given)
+        if disabled:
+            change(connection, "sessions_end_of_user", {"user_id": user_id, "kept": ""})
+        audit.append(connection, "user_disabled" if disabled else "user_enabled", by, about=user_id)
+
+
+def grant(store: AppStore, user_id: str, role: str, site: str, by: Actor) -> None:
+    """Give a role at a site (``*``: at every site)."""
+    with store.writing() as connection:
+        _grant(connection, user_id, role, site, by)
+
+
+def revoke(store: AppStore, user_id: str, role: str, site: str, by: Actor) -> None:
+    """Take a role away; the next request of the user is without it."""
+    with store.writing() as connection:
+        if change(connection, "role_revoke", {"user_id": user_id, "role": role, "site": site}):
+            audit.append(connection, "role_revoked", by, about=user_id, detail={"role": role, "site": site})
 
 
 def set_language(store: AppStore, user_id: str, language: str) -> None:
@@ -113,12 +156,23 @@ def set_language(store: AppStore, user_id: str, language: str) -> None:
         change(connection, "user_set_language", {"user_id": user_id, "language": language})
 
 
-def _one(connection: sqlite3.Connection, name: str, parameters: dict[str, str]) -> Account | None:
+def set_theme(store: AppStore, user_id: str, theme: str) -> None:
+    """Keep the colours that a user reads in: auto, light or dark."""
+    with store.writing() as connection:
+        change(connection, "user_set_theme", {"user_id": user_id, "theme": theme})
+
+
+def _grant(connection: AppConnection, user_id: str, role: str, site: str, by: Actor) -> None:
+    if change(connection, "role_grant", {"user_id": user_id, "role": role, "site": site}):
+        audit.append(connection, "role_granted", by, about=user_id, detail={"role": role, "site": site})
+
+
+def _one(connection: AppConnection, name: str, parameters: dict[str, str]) -> Account | None:
     found = rows(connection, name, parameters)
     return _account(connection, found[0]) if found else None
 
 
-def _account(connection: sqlite3.Connection, row: sqlite3.Row) -> Account:
+def _account(connection: AppConnection, row: Row) -> Account:
     granted = rows(connection, "user_roles", {"user_id": row["user_id"]})
     return Account(
         user_id=row["user_id"],
@@ -135,7 +189,3 @@ def _account(connection: sqlite3.Connection, row: sqlite3.Row) -> Account:
         created_at=as_time(row["created_at"]),
         roles=frozenset((each["role"], each["site"]) for each in granted),
     )
-
-
-def _lost() -> Account:
-    raise AssertionError("a row that was just written is there")

@@ -18,6 +18,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from warehouse import audit_head
+from warehouse.audit_head import Head
 from warehouse.errors import NaiveTimeError, SchemaVersionError, StorePermissionError
 from warehouse.statement import statement
 
@@ -50,6 +52,12 @@ def app_migrations() -> tuple[AppMigration, ...]:
     )
 
 
+class AppConnection(sqlite3.Connection):
+    """A connection that knows the last audit row appended through it, to be anchored after the commit."""
+
+    head: Head | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AppStore:
     """The application's own database. Connections are short-lived: one for each piece of work."""
@@ -57,14 +65,14 @@ class AppStore:
     path: Path
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator[AppConnection]:
         """Open for reading; what is seen does not change within the block."""
         with self._open() as connection:
             connection.execute("begin")
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[AppConnection]:
         """Open for writing: all that is done in the block is committed together, or nothing."""
         with self._open() as connection:
             # At once, not at the first write: two that read first and write then could not both go on.
@@ -75,6 +83,9 @@ class AppStore:
                 connection.execute("rollback")
                 raise
             connection.execute("commit")
+            # After, never before: a head beyond the trail's end would look like rows cut off.
+            if connection.head is not None:
+                audit_head.note(audit_head.place(self.path), connection.head)
 
     def migrate(self) -> int:
         """Bring the database to this version's schema, making it if there is none; return the steps applied.
@@ -101,10 +112,10 @@ class AppStore:
         return len(lacking)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self) -> Iterator[AppConnection]:
         if self.path.exists() and self.path.stat().st_mode & 0o077:
             raise StorePermissionError("app.sqlite can be read by others; run `chmod 600` on it")
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None, factory=AppConnection)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("pragma foreign_keys = on")
@@ -115,12 +126,12 @@ class AppStore:
             connection.close()
 
 
-def rows(connection: sqlite3.Connection, name: str, parameters: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+def rows(connection: AppConnection, name: str, parameters: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
     """Run ``app_queries/<name>.sql`` and return its rows, each readable by column name."""
     return connection.execute(statement(name, "app_queries"), dict(parameters or {})).fetchall()
 
 
-def change(connection: sqlite3.Connection, name: str, parameters: Mapping[str, Any] | None = None) -> int:
+def change(connection: AppConnection, name: str, parameters: Mapping[str, Any] | None = None) -> int:
     """Run ``app_queries/<name>.sql`` and return how many rows it changed."""
     return connection.execute(statement(name, "app_queries"), dict(parameters or {})).rowcount
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from warehouse.app_store import AppStore, as_text, change, rows
+from warehouse import audit_head
+from warehouse.app_store import AppConnection, AppStore, as_text, as_time, change, rows
+from warehouse.audit_head import Head
 
 GENESIS = "0" * 64
 
@@ -59,67 +60,135 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, from where, and when. `user_id` is empty where nobody has signed in."""
+
+    user_id: str
+    address: str
+    now: datetime
+    site: str = ""
+
+
 def record(
     store: AppStore,
     event: str,
+    by: Actor,
     *,
-    now: datetime,
-    user_id: str = "",
-    site: str = "",
     about: str = "",
-    detail: Mapping[str, Any] | None = None,
-    address: str = "",
     outcome: int = 0,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append one event, in a transaction of its own. `about` is a pseudonym or a name, never an identifier."""
+    """Append one event of `KINDS`, in a transaction of its own (see `append`)."""
     with store.writing() as connection:
-        append(
-            connection,
-            event,
-            now=now,
-            user_id=user_id,
-            site=site,
-            about=about,
-            detail=detail,
-            address=address,
-            outcome=outcome,
-        )
+        append(connection, event, by, about=about, outcome=outcome, detail=detail)
 
 
 def append(
-    connection: sqlite3.Connection,
+    connection: AppConnection,
     event: str,
+    by: Actor,
     *,
-    now: datetime,
-    user_id: str = "",
-    site: str = "",
     about: str = "",
-    detail: Mapping[str, Any] | None = None,
-    address: str = "",
     outcome: int = 0,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append one event within an open transaction, so that a change and its trace stand or fall together."""
+    """Append one event within an open transaction, so that a change and its trace stand or fall together.
+
+    `about` is a pseudonym or a name, never a patient's identifier; `detail` holds codes, no free text.
+    """
     kind = KINDS[event]
     head = rows(connection, "audit_head")
     row: dict[str, Any] = {
         "seq": head[0]["seq"] + 1 if head else 1,
-        "at": as_text(now),
+        "at": as_text(by.now),
         "event": event,
         "code": kind.code,
         "type_code": kind.type_code,
         "action": kind.action,
         "outcome": outcome,
-        "user_id": user_id,
-        "site": site,
+        "user_id": by.user_id,
+        "site": by.site,
         "object": about,
         "detail": json.dumps(detail or {}, ensure_ascii=False, sort_keys=True),
-        "address": address,
+        "address": by.address,
         "previous": head[0]["hash"] if head else GENESIS,
     }
-    change(connection, "audit_add", {**row, "hash": digest(row)})
+    made = digest(row)
+    change(connection, "audit_add", {**row, "hash": made})
+    connection.head = Head(row["seq"], made)
 
 
 def digest(row: Mapping[str, Any]) -> str:
     """Return the hash of a row: SHA-256 over all its fields (but `hash`), by name, as JSON."""
     content = {name: row[name] for name in sorted(row) if name != "hash"}
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `verify` found: rows read, the last row's number and hash, and what is wrong in words."""
+
+    rows: int
+    head: Head | None
+    problems: tuple[str, ...]
+
+
+def verify(store: AppStore) -> Verdict:
+    """Read the whole trail and check that no row was changed, inserted, removed or cut off its end."""
+    problems: list[str] = []
+    expected, n, head = GENESIS, 0, None
+    anchor = audit_head.read(audit_head.place(store.path))
+    anchored = anchor is None
+    with store.reading() as connection:
+        for row in rows(connection, "audit_rows"):
+            n += 1
+            if row["seq"] != n:
+                problems.append(f"row {n} is missing: row {row['seq']} stands in its place")
+                n = row["seq"]
+            if row["previous"] != expected:
+                problems.append(f"row {n} does not follow the row before it: one of them was changed or replaced")
+            if digest(dict(row)) != row["hash"]:
+                problems.append(f"row {n} was changed after it was written")
+            expected = row["hash"]
+            head = Head(n, expected)
+            anchored = anchored or anchor == head
+    if anchor is None and n:
+        problems.append("the side file audit-head.json is missing or damaged: whether rows were cut off cannot be told")
+    elif anchor is not None and anchor.seq > n:
+        problems.append(f"the trail ends at row {n}, but row {anchor.seq} had been written: its end was cut off")
+    elif not anchored:
+        problems.append(f"row {anchor.seq if anchor else n} is not the one that was noted in audit-head.json")
+    return Verdict(n, head, tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events to show; None: all. `before` is a row's number, for the next page."""
+
+    event: str | None = None
+    user_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+
+
+def latest(store: AppStore, wanted: Filter, n: int) -> list[dict[str, Any]]:
+    """Return the last `n` events of a filter, the newest first, with the login of who did it."""
+    given = {
+        "event": wanted.event,
+        "user_id": wanted.user_id,
+        "since": as_text(wanted.since) if wanted.since else None,
+        "until": as_text(wanted.until) if wanted.until else None,
+        "before": wanted.before,
+        "n": n,
+    }
+    with store.reading() as connection:
+        return [{**dict(row), "at": as_time(row["at"])} for row in rows(connection, "audit_page", given)]
+
+
+def export(store: AppStore) -> Iterator[dict[str, Any]]:
+    """Yield every row as it is stored, the oldest first, with its hash: what another program can verify."""
+    with store.reading() as connection:
+        for row in rows(connection, "audit_rows"):
+            yield dict(row)

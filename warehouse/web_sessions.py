@@ -46,17 +46,19 @@ def start(
     user_id: str,
     stage: str,
     method: str,
+    lifetime: timedelta,
     limits: Limits,
     address: str,
     device: str,
     now: datetime,
     replaced: str | None = None,
 ) -> WebSession:
-    """Start a session with a token of its own; `replaced` is the session that ends with it (rotation)."""
+    """Start a session with a token of its own, for at most `lifetime`, and sweep out those beyond `limits`.
+
+    `replaced` is the session that ends with this one's start: the cookie changes at each step of signing in.
+    """
     token, session_id = secrets.token_urlsafe(32), secrets.token_hex(8)
-    session = WebSession(
-        session_id, token, user_id, stage, method, now, now, now + limits.absolute, address, device[:120]
-    )
+    session = WebSession(session_id, token, user_id, stage, method, now, now, now + lifetime, address, device[:120])
     values = {
         "session_id": session_id,
         "token_hash": _hash(token),
@@ -102,6 +104,32 @@ def find(store: AppStore, token: str, limits: Limits, now: datetime, *, used: bo
         with store.writing() as connection:
             change(connection, "session_seen", {"session_id": session.session_id, "now": as_text(now)})
     return session
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSession:
+    """One session as pages show it: without its token."""
+
+    session_id: str
+    user_id: str
+    login: str
+    name: str
+    stage: str
+    method: str
+    started_at: datetime
+    seen_at: datetime
+    ends_at: datetime
+    address: str
+    device: str
+
+
+def listed(store: AppStore, limits: Limits, now: datetime, user_id: str | None = None) -> list[ListedSession]:
+    """Return the sessions that have not ended, of one user or of all, the last used first."""
+    given = {"user_id": user_id, "now": as_text(now), "idle_before": as_text(now - limits.idle)}
+    with store.reading() as connection:
+        found = [dict(row) for row in rows(connection, "sessions", given)]
+    times = ("started_at", "seen_at", "ends_at")
+    return [ListedSession(**{**row, **{name: as_time(row[name]) for name in times}}) for row in found]
 
 
 def end(store: AppStore, session_id: str) -> bool:

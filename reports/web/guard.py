@@ -38,10 +38,10 @@ def cookie_name(settings: WebSettings) -> str:
     return "__Host-bilan" if settings.secure else "bilan"
 
 
-def set_cookie(response: Response, settings: WebSettings, name: str, value: str) -> None:
-    """Set a cookie that scripts cannot read and other sites' forms do not send; it ends with the browser."""
+def set_cookie(response: Response, settings: WebSettings, name: str, value: str, *, seconds: int | None = None) -> None:
+    """Set a cookie that scripts cannot read and other sites' forms do not send; by default it ends with the browser."""
     # Not `strict`: a link in the PACS or the way back from the identity provider must find the session.
-    response.set_cookie(name, value, httponly=True, samesite="lax", secure=settings.secure, path="/")
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", secure=settings.secure, path="/")
 
 
 def guarded(app: Application, row: Row) -> Callable[[Request], Awaitable[Response]]:

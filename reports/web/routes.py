@@ -9,13 +9,13 @@ from types import ModuleType
 
 from starlette.routing import Route
 
-from reports.web import preferences, sign_in, start, static
+from reports.web import account, preferences, sign_in, sign_in_steps, start, static
 from reports.web.guard import guarded
 from reports.web.row import Row
 from reports.web.visit import Application
 
 # In the order of the navigation.
-SCREENS: tuple[ModuleType, ...] = (start, sign_in, preferences)
+SCREENS: tuple[ModuleType, ...] = (start, sign_in, sign_in_steps, preferences, account)
 
 
 def rows() -> tuple[Row, ...]:

@@ -14,14 +14,4 @@ def audited(visit: Visit, event: str, about: str = "", outcome: int = 0, **detai
     `about` is the pseudonym or the name of what it was done to. Never a patient's identifier, never
     free text, in `about` or `detail`.
     """
-    audit.record(
-        visit.app.store,
-        event,
-        now=visit.app.services.now(),
-        user_id=visit.user.user_id if visit.user else "",
-        site=visit.site.site if visit.site else "",
-        about=about,
-        detail=detail,
-        address=visit.address,
-        outcome=outcome,
-    )
+    audit.record(visit.app.store, event, visit.actor, about=about, outcome=outcome, detail=detail)

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
@@ -18,6 +19,7 @@ from reports.web import sealed, static
 from reports.web.settings import Services, SiteInfo, WebSettings
 from reports.web.user import User
 from warehouse.app_store import AppStore
+from warehouse.audit import Actor
 from warehouse.published import Published
 from warehouse.web_sessions import WebSession
 
@@ -122,6 +124,12 @@ class Visit:
         return self.request.client.host if self.request.client else ""
 
     @property
+    def actor(self) -> Actor:
+        """The user as the audit trail names who does something."""
+        user_id, site = self.user.user_id if self.user else "", self.site.site if self.site else ""
+        return Actor(user_id, self.address, self.app.services.now(), site)
+
+    @property
     def csrf(self) -> str:
         """What each form and each htmx request must bring along; bound to the cookie."""
         return csrf(self.secret)
@@ -140,6 +148,11 @@ class Visit:
         if thing is None:
             raise missing()
         return thing
+
+    def moment(self, moment: datetime) -> str:
+        """Return a time in the reader's time zone: that of the page's site, else of the user's first one."""
+        site = self.site or next((self.app.settings.site(name) for name in self.who.sites()), None)
+        return self.words.moment(moment, site.time_zone if site else "UTC", "day_time")
 
     def page(self, template: str, /, status: int = 200, **context: object) -> HTMLResponse:
         """Return a page made from ``templates/web/<template>``."""

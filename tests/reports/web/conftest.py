@@ -8,22 +8,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from reports.web import passwords
 from reports.web.app import create
 from reports.web.settings import Services, SiteInfo, WebSettings
 from warehouse import accounts
 from warehouse.app_store import AppStore
+from warehouse.audit import Actor
 
 SITES = (
     SiteInfo("north", "Hôpital Nord", "fr", "Europe/Paris"),
     SiteInfo("south", "South Hospital", "en", "Europe/London"),
 )
 PASSWORD = "Tibia-plateau-1847!"
-# A quick hash of PASSWORD: the real cost is tested where passwords are.
-HASH = passwords.hashed(PASSWORD)
+# A quick hash of PASSWORD: what a real one costs is tested where passwords are.
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 PERSONAE = {
     "clinician": [("clinician", "north")],
     "department_head": [("department_head", "north")],
@@ -81,7 +82,7 @@ def store(settings: WebSettings, clock: Clock) -> AppStore:
             password_hash=HASH,
             one_time_until=None,
             roles=roles,
-            now=clock(),
+            by=Actor("", "test", clock()),
         )
     return store
 

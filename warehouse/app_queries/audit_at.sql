@@ -1,0 +1,3 @@
+select hash
+from audit_event
+where seq = $seq;

@@ -1,0 +1,2 @@
+delete from known_device
+where user_id = $user_id;

@@ -1,0 +1,2 @@
+delete from sign_in_failure
+where scope = $scope and subject_hash = $subject_hash;

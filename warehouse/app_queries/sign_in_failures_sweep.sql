@@ -1,0 +1,2 @@
+delete from sign_in_failure
+where failed_at <= $since;
