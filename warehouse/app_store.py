@@ -126,12 +126,12 @@ class AppStore:
             connection.close()
 
 
-def rows(connection: AppConnection, name: str, parameters: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+def rows(connection: sqlite3.Connection, name: str, parameters: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
     """Run ``app_queries/<name>.sql`` and return its rows, each readable by column name."""
     return connection.execute(statement(name, "app_queries"), dict(parameters or {})).fetchall()
 
 
-def change(connection: AppConnection, name: str, parameters: Mapping[str, Any] | None = None) -> int:
+def change(connection: sqlite3.Connection, name: str, parameters: Mapping[str, Any] | None = None) -> int:
     """Run ``app_queries/<name>.sql`` and return how many rows it changed."""
     return connection.execute(statement(name, "app_queries"), dict(parameters or {})).rowcount
 
