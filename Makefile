@@ -9,11 +9,12 @@ TORCH := torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL_TORCH := -m pip install -qq --no-deps --retries 1 --timeout 10 --extra-index-url $(TORCH_INDEX) '$(TORCH)'
 
-.PHONY: help demo test check coverage install system constraints docs clean
+.PHONY: help demo test drills check coverage install system constraints docs clean
 
 help:
 	@echo "make demo         install into .venv, then run three simulated sites end to end"
 	@echo "make test         install into .venv, then run the tests"
+	@echo "make drills       the long form of every drill of docs/reliability.md (hours)"
 	@echo "make check        format, lint, types, import contracts, generated documents"
 	@echo "make coverage     run the tests and show which lines they miss"
 	@echo "make docs         write the generated documents again"
@@ -43,6 +44,9 @@ demo: install
 
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+drills: install
+	@BILAN_DRILLS=full $(BIN)/python -m pytest tests/drills -n 2 -s
 
 coverage: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term-missing:skip-covered

@@ -47,8 +47,11 @@ LATE_DAYS = 14
 FIRST_DAY = date(1970, 1, 1)
 
 
-def begin(config: Config, site: str, days: Sequence[date]) -> None:
-    """Mend a damaged store, bring schema and the site's facts up to date and open the nights' rows."""
+def begin(config: Config, site: str, days: Sequence[date], steps: Sequence[str] = nights.STEPS) -> None:
+    """Mend a damaged store, bring schema and the site's facts up to date and open the nights' rows.
+
+    What earlier runs of `steps` failed at is forgotten; other steps keep their failures.
+    """
     recover.restore_if_damaged(
         config.warehouse, config.published, datetime.now(UTC), config.machine.writer_wait_minutes
     )
@@ -57,20 +60,22 @@ def begin(config: Config, site: str, days: Sequence[date]) -> None:
         _keep_site(connection, config.site(site), days[-1])
         for day in days:
             nights.begin(connection, site, day, config.now(site, day))
-            nights.clear(connection, site, day)
+            nights.clear(connection, site, day, steps)
 
 
 def take_images(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
     """Take what the image sources offer; a source that cannot be read fails the nights at their end."""
-    return _take(config, site, days, "dicom", progress)
+    return _take(config, site, days, "dicom", "study", progress)
 
 
 def take_messages(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
     """Take what the message sources offer; a source that cannot be read fails the nights at their end."""
-    return _take(config, site, days, "hl7", progress)
+    return _take(config, site, days, "hl7", "report_event", progress)
 
 
-def _take(config: Config, site: str, days: Sequence[date], content: str, progress: Progress | None) -> dict[str, int]:
+def _take(
+    config: Config, site: str, days: Sequence[date], content: str, step: str, progress: Progress | None
+) -> dict[str, int]:
     try:
         return intake.take(config, site, days, content, progress)
     except SourceUnreachableError as error:
@@ -79,19 +84,19 @@ def _take(config: Config, site: str, days: Sequence[date], content: str, progres
         # The list is still made of what there is: a silent RIS must not hide this night's images.
         with writer(config) as connection:
             for day in days:
-                nights.fail(connection, site, day, "SOURCE_UNREACHABLE")
+                nights.fail(connection, site, day, step, "SOURCE_UNREACHABLE")
         return {}
 
 
 @contextmanager
-def recorded(config: Config, site: str, days: Sequence[date]) -> Iterator[None]:
-    """Write into the nights' rows that what runs inside failed, when it does."""
+def recorded(config: Config, site: str, days: Sequence[date], step: str) -> Iterator[None]:
+    """Note that the step that runs inside failed, when it does."""
     try:
         yield
     except BaseException as error:
         with writer(config) as connection:
             for day in days:
-                nights.fail(connection, site, day, type(error).__name__)
+                nights.fail(connection, site, day, step, type(error).__name__)
         raise
 
 

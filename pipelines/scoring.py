@@ -100,7 +100,7 @@ def _infer(
             progress(f"{site}: the {'bundle' if bundle.role == FLAG else 'shadow bundle'} is refused: {sentence}")
         if bundle.role == FLAG:
             with writer(config) as connection:
-                nights.fail(connection, site, day, "BUNDLE_REFUSED")
+                nights.fail(connection, site, day, "finding", "BUNDLE_REFUSED")
     return dict(counts)
 
 

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+STEPS = ("study", "report_event", "finding", "report_label")
+
+
 def begin(connection: DuckDBPyConnection, site: str, day: date, now: datetime) -> None:
     """Open a night, or open it again; `now` is our own clock (UTC)."""
     connection.execute(statement("open_night"), {"site": site, "day": day, "now": now})
 
 
-def clear(connection: DuckDBPyConnection, site: str, day: date) -> None:
-    """Forget the failure of an earlier run, when the night is run again from its start."""
-    connection.execute(statement("clear_night"), {"site": site, "day": day})
+def clear(connection: DuckDBPyConnection, site: str, day: date, steps: Sequence[str] = STEPS) -> None:
+    """Forget the failures that an earlier run of these steps had, when they are run again."""
+    connection.execute(statement("clear_night"), {"site": site, "day": day, "steps": list(steps)})
 
 
-def fail(connection: DuckDBPyConnection, site: str, day: date, error: str) -> None:
-    """Note that a night failed; `error` is a code, never a message."""
-    connection.execute(statement("fail_night"), {"site": site, "day": day, "error": error})
+def fail(connection: DuckDBPyConnection, site: str, day: date, step: str, error: str) -> None:
+    """Note that a step of a night failed; `error` is a code, never a message."""
+    connection.execute(statement("mark_night_failed"), {"site": site, "day": day, "error": error})
+    connection.execute(statement("fail_night"), {"site": site, "day": day, "step": step, "error": error})
 
 
 def close(connection: DuckDBPyConnection, site: str, day: date, now: datetime, status: str) -> None:

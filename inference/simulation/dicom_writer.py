@@ -104,6 +104,9 @@ def _identify(dataset: Dataset, study: SimulatedStudy, site: SiteModel, comment:
     dataset.OperatorsName = "CANARIMANIP^CANARI"
     dataset.InstitutionName = f"CANARI {site.name}"
     dataset.InstitutionAddress = "CANARI"
+    dataset.RequestingPhysician = "CANARIDR^CANARI DEMANDEUR"
+    dataset.AdmissionID = "CANARIADM"
+    dataset.private_block(0x0099, "CANARI PRIVATE", create=True).add_new(0x01, "LO", "CANARI PRIVATE VALUE")
     dataset.AccessionNumber = study.accession_number
     dataset.StudyID = study.accession_number[-8:]
     dataset.StudyInstanceUID = study.study_uid

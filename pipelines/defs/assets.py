@@ -146,11 +146,11 @@ def monthly_report(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Mat
 
 
 def _steps(context: dg.AssetExecutionContext, config: Config, step: Step) -> dg.MaterializeResult[None]:
-    started = time.monotonic()
+    started, name = time.monotonic(), context.asset_key.path[-1]
     counts: Counter[str] = Counter()
     for site, days in site_days(context).items():
-        night.begin(config, site, days)
-        with night.recorded(config, site, days):
+        night.begin(config, site, days, [name])
+        with night.recorded(config, site, days, name):
             counts.update(step(config, site, days, context.log.info))
     return dg.MaterializeResult(metadata=_metadata(counts, started))
 

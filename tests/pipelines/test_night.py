@@ -265,3 +265,33 @@ def test_nothing_is_taken_from_the_future_of_the_clock(ran: tuple[Config, list[s
     loaded, truths = ran
     latest = max(row[0] for row in table(loaded, "select max(received_at) from ledger"))
     assert latest.astimezone(UTC) == truths[-1].cutoff
+
+
+def test_a_step_that_succeeds_does_not_hide_the_failure_of_another(tmp_path: Path) -> None:
+    """As Dagster runs them: each step opens the night again before it runs."""
+    loaded, days = make(tmp_path / "home"), DAYS[:1]
+    hl7 = loaded.home / "inbox" / SITE.site / "hl7"
+    hl7.rename(hl7.with_name("away"))
+
+    def steps() -> tuple[str, str | None]:
+        night.begin(loaded, SITE.site, days, ["report_event"])
+        night.take_messages(loaded, SITE.site, days)
+        night.begin(loaded, SITE.site, days, ["study"])
+        night.take_images(loaded, SITE.site, days)
+        night.assemble(loaded, SITE.site, days)
+        result = night.summary(loaded, SITE.site, days[0])
+        return result["status"], result["error"]
+
+    assert steps() == ("failed", "SOURCE_UNREACHABLE")
+    hl7.with_name("away").rename(hl7)
+    assert steps() == ("complete", None)
+
+
+def test_a_step_that_raises_is_seen_at_once(tmp_path: Path) -> None:
+    loaded = make(tmp_path / "home")
+    night.begin(loaded, SITE.site, DAYS[:1])
+    with pytest.raises(ZeroDivisionError), night.recorded(loaded, SITE.site, DAYS[:1], "finding"):
+        raise ZeroDivisionError
+    with connect.writer(loaded.warehouse) as connection:
+        found = connection.execute("select status, error from night").fetchall()
+    assert found == [("failed", "ZeroDivisionError")]

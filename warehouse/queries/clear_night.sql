@@ -1,3 +1,2 @@
-update night
-set error = null
-where site = $site and day = $day;
+delete from night_failure
+where site = $site and day = $day and step in (select unnest($steps))

@@ -1,3 +1,3 @@
-update night
-set status = 'failed', error = $error
-where site = $site and day = $day;
+insert into night_failure (site, day, step, error)
+values ($site, $day, $step, $error)
+on conflict (site, day, step) do update set error = excluded.error
