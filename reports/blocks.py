@@ -121,6 +121,7 @@ KINDS: dict[str, dict[str, Kind]] = {
     "findings": {
         "rates_by_region": Kind(parameters={"most": Whole(12, 3, 20)}),
         "rates_by_age_band": Kind(),
+        "outside_scope": HALF,  # takes no place where all regions are validated
         "scores": Kind(),
         "trend": _trend("positive_rate"),
     },
@@ -148,6 +149,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "missing": HALF,
         "drift": Kind(),
         "models": Kind(),
+        "shadow": Kind(),  # takes no place in a month without one
     },
     "method": {
         "provenance": Kind(),

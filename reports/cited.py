@@ -68,4 +68,12 @@ CITED = (
     "case_mix_drift_limit",
     "models",
     "simulated_share",
+    "outside_scope",
+    "shadow_cells",
+    "shadow_excluded",
+    "shadow_agreement",
+    "shadow_present",
+    "shadow_absent",
 )
+# Of these the method page speaks only in a month that has them.
+OCCASIONAL = frozenset(CITED[CITED.index("outside_scope") :])

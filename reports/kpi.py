@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from reports import concordance, tabulate
+from reports import concordance, shadow, tabulate
 from reports.frames import frames
 from reports.history import bounds, history, months_up_to, trends
 from reports.suppression import suppress
@@ -62,6 +62,8 @@ QUERIES = (
     "case_mix_drift",
     "models",
     "simulated_share",
+    "outside_scope",
+    "shadow_cells",
 )
 DURATIONS = frozenset({"ai_delay", "order_to_exam"})
 DRIFTS = frozenset({"score_drift", "case_mix_drift"})
@@ -158,6 +160,8 @@ def _values(answers: Mapping[str, list[Row]], facts: SiteFacts, month: str) -> d
             values |= concordance.agreeing(answer)
         elif name == "labeller_audit":
             values |= concordance.audited(answer, answers["agreement_cells"], f"{facts.site}/{month}")
+        elif name == "shadow_cells":
+            values |= shadow.comparing(answer)
         elif name == "discordances":
             values |= concordance.discordances(answer)
         else:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports import charts as drawn_figures
-from reports import curves, drawing, layout, logo, pages, pdf, tables, text, tiles
+from reports import curves, drawing, layout, logo, pages, pdf, shadow, tables, text, tiles
 from reports.canvas import Chart
-from reports.cited import CITED
+from reports.cited import CITED, OCCASIONAL
 from reports.daily import harmless
 from reports.definition import Provenance, ReportDefinition
 from reports.drawing import Drawing
@@ -242,6 +242,7 @@ def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_
         "glossary_of": glossary(words),
         "no_report": curves.no_report(figures, words),
         "tables": tables,
+        "shadows": shadow.pairs,
         "holidays": drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
         "volume": figures.one("volume"),
         "last_day": figures.end - timedelta(days=1),
@@ -264,7 +265,11 @@ class Entry:
 
 
 def _cited(figures: MonthFigures, words: Language) -> list[tuple[int, Entry]]:
-    return [(place, _defined(figures, name, words.code)) for place, name in enumerate(CITED, 1)]
+    return [
+        (place, _defined(figures, name, words.code))
+        for place, name in enumerate(CITED, 1)
+        if name not in OCCASIONAL or figures.values[name]
+    ]
 
 
 def _defined(figures: MonthFigures, name: str, code: str) -> Entry:

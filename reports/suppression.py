@@ -5,8 +5,9 @@ numerator, the denominator or their difference is such a count, and a quantile o
 studies. In a table whose cells add up to a total that is shown, at least two cells are withheld
 together, adding up to k or more: otherwise the total less the others would give the missing one.
 Reasons of exclusion with such a count lose the count (None). Where a cell of the 2 x 2 of AI and
-report is withheld, every measure computed from the four cells is. A region of which a cell is that small
-is withheld whole, and with it as many others as it takes for no sum of hidden cells to be small.
+report is withheld, every measure computed from the four cells is; where anything of a shadow
+model is, all of it. A region of which a cell is that small is withheld whole, and with it as many others
+as it takes for no sum of hidden cells to be small.
 Differences between reports, tables and releases are not examined here.
 """
 
@@ -25,6 +26,7 @@ GROUPED = frozenset(
     for measure in ("agreement", "positive_percent_agreement", "negative_percent_agreement")
     for kind in ("region", "independence")
 )
+SHADOW = "shadow_cells.sql"
 # Computed from the month's four cells and the audit.
 FROM_FOUR = frozenset({"labeller_cost", "corrected_agreement", "corrected_coefficient"})
 
@@ -38,6 +40,12 @@ def suppress(tables: Mapping[str, Sequence[Value]], threshold: int) -> dict[str,
     if any(value.suppressed for value in shown.get("agreement_cells", [])):
         shown = {
             name: [withhold(value) if _of_the_four(value) else value for value in values]
+            for name, values in shown.items()
+        }
+    if any(value.suppressed for values in shown.values() for value in values if value.sql == SHADOW):
+        # Cells, exclusions and measures of two models on the same studies give each other away.
+        shown = {
+            name: [withhold(value) if value.sql == SHADOW else value for value in values]
             for name, values in shown.items()
         }
     return {name: shown[name] for name in tables}

@@ -53,8 +53,10 @@ class Counts:
 def period(connection: DuckDBPyConnection, site: str, start: date, end: date, cut: datetime) -> Period:
     """Return what the local days from `start` until before `end` offer; reports signed after `cut` are not there."""
     given = {"site": site, "start": start, "end": end, "cut": cut}
-    (row,) = connection.execute(statement("threshold_period"), given).fetchall()
-    return Period(*row[:-2], dict(row[-2] or {}), dict(row[-1] or {}))
+    found = connection.execute(statement("threshold_period"), given)
+    row = dict(zip((column[0] for column in found.description), found.fetchall()[0], strict=True))
+    reasons = {name: dict(row[name] or {}) for name in ("left_out", "not_comparable")}
+    return Period(**(row | reasons))
 
 
 def choices(

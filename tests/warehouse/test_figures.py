@@ -242,6 +242,22 @@ class Model:
     threshold_doubtful: float = 0.5
     threshold_positive: float = 0.8
     first_used: datetime = datetime(2025, 1, 1, tzinfo=UTC)
+    regions: tuple[str, ...] = ("hand", "wrist")
+
+
+@dataclass(frozen=True)
+class Finding:
+    study_uid: str
+    instance_uid: str
+    model_sha256: str = "e" * 64
+    code: str = "fracture"
+    status: str = "ok"
+    score: float = 0.9
+    boxes: tuple[object, ...] = ()
+    reason: str | None = None
+    model_name: str = "shadow"
+    model_version: str = "1"
+    ai_completed: datetime = datetime(2025, 3, 9, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -253,7 +269,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         load(opened, "study", STUDIES)
         load(opened, "ledger", OFFERS, site="a")
         load(opened, "night", NIGHTS, site="a")
-        load(opened, "model", [Model()])
+        load(opened, "model", [Model(), Model("e" * 64, "shadow")])
+        shadow = [Finding(MONTH[0].study_uid, pseudonym("image"))]
+        load(opened, "finding", shadow, site="a", key_id="k", role="shadow")
         yield opened
 
 
@@ -695,6 +713,30 @@ def test_models(ask):
     assert (row["model"], row["version"]) == ("m", "1.0")
     assert (row["first_day"], row["last_day"], row["numerator"]) == (min(days), max(days), len(days))
     assert row["excluded"] == {"no_model": len(MONTH) - len(days)}
+
+
+def test_analysed_studies_outside_the_validated_regions(ask):
+    analysed = [s for s in MONTH if s.ai_result in COUNTED]
+    outside = Counter(s.region or "unknown" for s in analysed if s.model_sha256 and s.region not in ("hand", "wrist"))
+    assert set(outside) == {"foot", "unknown"}
+    assert tally(ask("outside_scope"), "region") == {(region,): n for region, n in outside.items()}
+    assert {row["denominator"] for row in ask("outside_scope")} == {len(analysed)}
+    unknown = sum(s.model_sha256 is None for s in analysed)
+    assert all(row["excluded"] == {"scope_unknown": unknown} for row in ask("outside_scope"))
+
+
+def test_studies_of_which_a_shadow_saw_other_images_are_left_out(ask):
+    # Of the one study that the shadow saw, no image has a finding of the model that flags; see
+    # tests/reports/test_shadow.py for studies that both saw.
+    found = tally(ask("shadow_cells"), "shadow", "reason")
+    without = sum(s.ai_result in ("failed", "not_processed") for s in MONTH)
+    assert MONTH[0].ai_result in COUNTED
+    assert found == {
+        ("shadow 1.0", "no_result"): without,
+        ("shadow 1.0", "other_images"): 1,
+        ("shadow 1.0", "no_shadow"): len(MONTH) - without - 1,
+    }
+    assert {row["denominator"] for row in ask("shadow_cells")} == {len(MONTH)}
 
 
 # ---- drift ----
