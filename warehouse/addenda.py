@@ -141,7 +141,10 @@ def pending(connection: DuckDBPyConnection, site: str, month: str) -> list[Adden
     if latest is None:
         return []
     issues = connection.execute(statement("issues_before"), {"site": site, "month": month}).fetchall()
-    found = (_addendum(connection, site, *row[:3], max(latest, row[3].astimezone(UTC))) for row in issues)
+    found = [
+        _addendum(connection, site, changed, issue, issued_at, max(latest, data_cut.astimezone(UTC)))
+        for changed, issue, issued_at, data_cut in issues
+    ]
     return [addendum for addendum in found if addendum.changes]
 
 
