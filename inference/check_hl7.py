@@ -80,10 +80,12 @@ def _judge(path: Path, settings: GateSettings, now: datetime, seen: _Seen) -> Ju
     return WORST_FIRST[worst], tuple(dict.fromkeys(code for _, codes in outcomes for code in codes))
 
 
-def _told(entry: tuple[ReportEvent, ...] | Rejection, seen: _Seen) -> Judgement:
+def _told(entry: hl7.Entry, seen: _Seen) -> Judgement:
     if isinstance(entry, Rejection):
         return hl7.outcome(entry)
     first = entry[0]
+    if not isinstance(first, ReportEvent):
+        return hl7.outcome(entry)
     if first.message_id in seen.messages:
         return "duplicate", ("DUPLICATE",)
     if first.control_id is not None and first.control_id in seen.controls:

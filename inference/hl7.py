@@ -22,22 +22,23 @@ HL7 v2.5.1 chapters 2, 3 (PID), 4 (ORC, OBR), 7 (ORU^R01, OBX); IHE RAD TF-2 4.4
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
+from typing import TypeAlias
 
-from inference import hl7_batch, hl7_syntax, hl7_text
+from inference import hl7_batch, hl7_identity, hl7_order, hl7_syntax, hl7_text
+from inference.ai_seen import ai_seen, is_ai_seen
 from inference.hl7_syntax import Message, Segment
 from inference.hl7_time import Clock, Stamp, birth_is_wrong, clock, time_flags
 from inference.reasons import REASONS
-from inference.records import Rejection, ReportEvent
+from inference.records import OrderEvent, PatientMerge, Rejection, ReportEvent
 from inference.settings import GateSettings
 
 _VERSION = re.compile(r"2\.(?:3(?:\.1)?|4|5(?:\.1)?|6|7(?:\.1)?|8(?:\.[12])?|9(?:\.1)?)", re.ASCII)
-# Valid, and no report: order times and patient data are not taken from them yet.
+# Valid, and no report: see `inference.hl7_order` for what is taken from them.
 _OTHER_TYPES = frozenset({"ORM", "ORR", "OMI", "ORI", "OMG", "ORG", "OML", "ADT", "SIU", "BAR", "DFT"})
 # OBR-25 (table 0123; D and W from table 0085 are met there too) and OBX-11.
 _STATUS = {
@@ -47,9 +48,9 @@ _STATUS = {
     **dict.fromkeys("XDW", "withdrawn"),
 }
 _NO_RESULT_YET = frozenset("OISN")
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)+", re.ASCII)
-# In OBX-3: DICOM Study (113014, IHE), Study Instance UID (110180), or the name.
-_STUDY_CODE = re.compile(r"(?<!\d)(?:113014|110180)(?!\d)|study\s*instance\s*uid", re.IGNORECASE)
+Fact: TypeAlias = ReportEvent | OrderEvent | PatientMerge
+# What one message comes to: its reports, its orders, its merges, or why it has none.
+Entry: TypeAlias = tuple[ReportEvent, ...] | tuple[OrderEvent, ...] | tuple[PatientMerge, ...] | Rejection
 _Key = tuple[str | None, str | None, str | None, str]
 
 
@@ -77,7 +78,7 @@ class _Report:
         return self.event.patient_id, self.event.accession_number, self.event.study_uid, self.event.status
 
 
-def read(data: bytes, settings: GateSettings, now: datetime) -> list[tuple[ReportEvent, ...] | Rejection]:
+def read(data: bytes, settings: GateSettings, now: datetime) -> list[Entry]:
     """Read a file of HL7 v2: one entry for each message, in order; never raises.
 
     Parameters
@@ -93,21 +94,24 @@ def read(data: bytes, settings: GateSettings, now: datetime) -> list[tuple[Repor
     -------
     list
         The events of each message that is a report, one for each examination, with the flags that
-        make it `accepted_flagged`; otherwise a `Rejection`: `quarantined`, `not_hl7`, or
-        `accepted_not_inferred` for valid messages that carry no report (orders, admissions). What
-        is wrong with a batch itself (BATCH_COUNT, TRUNCATED) is an entry after its messages, which
-        count all the same.
+        make it `accepted_flagged`; the orders or merges of a message that carries those; otherwise a
+        `Rejection`: `quarantined`, `not_hl7`, or `accepted_not_inferred` for valid messages that
+        carry none of these. What is wrong with a batch itself (BATCH_COUNT, TRUNCATED) is an entry
+        after its messages, which count all the same.
     """
     return [
         _rejected(item) if isinstance(item, str) else _message(item, settings, now) for item in hl7_batch.messages(data)
     ]
 
 
-def outcome(entry: tuple[ReportEvent, ...] | Rejection) -> tuple[str, tuple[str, ...]]:
+def outcome(entry: Sequence[Fact] | Rejection) -> tuple[str, tuple[str, ...]]:
     """Return the outcome of an entry and its reason codes, before any study is known."""
     if isinstance(entry, Rejection):
         return entry.outcome, entry.reasons
-    flags = tuple(dict.fromkeys(chain.from_iterable(event.flags for event in entry)))
+    reports = [event for event in entry if isinstance(event, ReportEvent)]
+    if not reports:
+        return "accepted_not_inferred", ("NOT_A_REPORT",)
+    flags = tuple(dict.fromkeys(chain.from_iterable(event.flags for event in reports)))
     return ("accepted_flagged" if flags else "accepted"), flags
 
 
@@ -115,24 +119,27 @@ def _rejected(code: str) -> Rejection:
     return Rejection(REASONS[code].outcome, (code,))
 
 
-def _message(raw: hl7_batch.Raw, settings: GateSettings, now: datetime) -> tuple[ReportEvent, ...] | Rejection:
+def _message(raw: hl7_batch.Raw, settings: GateSettings, now: datetime) -> Entry:
     message = hl7_syntax.parse(raw, settings.max_message_bytes)
     if isinstance(message, str):
         return _rejected(message)
+    time = clock(
+        message.component(message.segments[0].raw(7)), settings.time_zone, now, settings.future_tolerance_hours
+    )
     wrong = _wrong_header(message)
+    if wrong == "NOT_A_REPORT":
+        facts = hl7_order.read(message, time)
+        return _rejected(facts) if isinstance(facts, str) else facts
     if wrong:
         return _rejected(wrong)
     groups = _groups(message)
     if isinstance(groups, str):
         return _rejected(groups)
-    time = clock(
-        message.component(message.segments[0].raw(7)), settings.time_zone, now, settings.future_tolerance_hours
-    )
     if _dates_wrong(message, groups, time, now):
         return _rejected("BAD_DATE")
     reports: list[_Report] = []
     for group in groups:
-        report = _report(message, group, time, now)
+        report = _report(message, group, time, settings, now)
         if isinstance(report, str):
             return _rejected(report)
         reports.append(report)
@@ -171,7 +178,7 @@ def _groups(message: Message) -> list[_Group] | str:
     fresh = False  # a PID that no OBR has followed yet
     for segment in message.segments:
         if segment.name == "PID":
-            if fresh and patient and _patient(message, patient) != _patient(message, segment):
+            if fresh and patient and hl7_identity.patient(message, patient) != hl7_identity.patient(message, segment):
                 return "PATIENT_MISMATCH"
             patient, visit, order, fresh = segment, None, None, True
         elif segment.name == "PV1":
@@ -208,10 +215,12 @@ def _dates_wrong(message: Message, groups: Sequence[_Group], time: Clock, now: d
     )
 
 
-def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Report | str:
+def _report(message: Message, group: _Group, time: Clock, settings: GateSettings, now: datetime) -> _Report | str:
     """Return the report of one group, or the reason code that refuses it."""
-    patient, accession, study = _patient(message, group.patient), _accession(message, group), _study(message, group)
-    if study and (len(study) > 64 or not _UID.fullmatch(study)):
+    patient = hl7_identity.patient(message, group.patient)
+    accession = hl7_identity.accession(message, group.order, group.request)
+    study = hl7_identity.study(message, group.studies, group.lines)
+    if study and not hl7_identity.is_uid(study):
         return "BAD_UID"
     if not patient or not (accession or study):
         return "MISSING_IDENTIFIER"
@@ -219,8 +228,9 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
     if status not in _STATUS.values():
         return status
     at, exam = _stamp(message, group.request, time, 22), _exam(message, group, time)
-    lines = [segment for segment in group.lines if not _names_study(segment)]
-    text = hl7_text.read(lines, message)
+    lines = [segment for segment in group.lines if not hl7_identity.names_study(segment)]
+    told = ai_seen(message, group.lines, settings.ai_seen)
+    text = hl7_text.read([line for line in lines if not is_ai_seen(message, line, settings.ai_seen)], message)
     if isinstance(text, str):
         return text
     flags = [*message.flags, *text.flags, *time_flags(at, exam, now)]
@@ -228,7 +238,7 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
     visit = message.component(group.visit.raw(2)).upper() if group.visit else ""
     event = ReportEvent(
         message_id="",
-        control_id=_control(message),
+        control_id=hl7_identity.control(message),
         patient_id=patient,
         study_uid=study or None,
         accession_number=accession or None,
@@ -240,14 +250,9 @@ def _report(message: Message, group: _Group, time: Clock, now: datetime) -> _Rep
         text=text.text,
         flags=tuple(dict.fromkeys(flags)),
         sent_at=_stamp(message, message.segments[0], time, 7),
+        ai_seen=told,
     )
     return _Report(event, bool(text.text) or "UNREADABLE_ATTACHMENT" in text.flags)
-
-
-def _control(message: Message) -> str:
-    """Return sender and MSH-10: senders number their messages independently of each other."""
-    head = message.segments[0]
-    return "/".join(message.component(head.raw(number)) for number in (3, 4, 10))
 
 
 def _stamp(message: Message, segment: Segment, time: Clock, number: int) -> datetime | None:
@@ -257,45 +262,6 @@ def _stamp(message: Message, segment: Segment, time: Clock, number: int) -> date
 
 def _exam(message: Message, group: _Group, time: Clock) -> datetime | None:
     return _stamp(message, group.request, time, 8) or _stamp(message, group.request, time, 7)
-
-
-def _patient(message: Message, segment: Segment) -> str:
-    """Return the patient identifier of a PID segment; empty when it has none."""
-    if segment.raw(3).count(message.separators.repetition) > 100:
-        return ""
-    found = [(message.component(one), message.component(one, 5).upper()) for one in message.repetitions(segment.raw(3))]
-    known = [(number, kind) for number, kind in found if number]
-    for wanted in (("PI", "PT"), ("MR",)):
-        for number, kind in known:
-            if kind in wanted:
-                return number
-    return known[0][0] if known else message.component(segment.raw(2))
-
-
-def _accession(message: Message, group: _Group) -> str:
-    order = group.order or group.request
-    places = (
-        (group.request, 18),
-        (group.request, 3),
-        (order, 3),
-        (group.request, 2),
-        (order, 2),
-    )
-    return next(filter(None, (message.component(segment.raw(number)) for segment, number in places)), "")
-
-
-def _study(message: Message, group: _Group) -> str:
-    for segment in group.studies:
-        if found := message.component(segment.raw(1)):
-            return found
-    for segment in group.lines:
-        if _names_study(segment) and (found := message.component(segment.raw(5))):
-            return found
-    return ""
-
-
-def _names_study(segment: Segment) -> bool:
-    return _STUDY_CODE.search(segment.raw(3)) is not None
 
 
 def _status(message: Message, group: _Group) -> str:
@@ -370,15 +336,6 @@ def _together(events: Sequence[ReportEvent]) -> ReportEvent:
 
 
 def _events(message: Message, events: Sequence[ReportEvent]) -> tuple[ReportEvent, ...]:
-    """Give each event the identity of its message's content and its own place in it.
-
-    MSH-7 is when the message was sent, not what it says: a message sent again is the same message.
-    So are one with other line ends, another frame or another character set.
-    """
-    digest = hashlib.sha256()
-    for segment in message.segments:
-        values = (*segment.values[:7], "", *segment.values[8:]) if segment.name == "MSH" else segment.values
-        digest.update("\x1f".join(values[:17] if segment.name == "MSH" else values).encode("utf-8", "surrogatepass"))
-        digest.update(b"\x1e")
-    identity = digest.hexdigest()
+    """Give each event the identity of its message's content and its own place in it."""
+    identity = hl7_identity.digest(message)
     return tuple(replace(event, message_id=f"{identity}-{index}") for index, event in enumerate(events))

@@ -179,6 +179,11 @@ REASONS: dict[str, Reason] = {
     "NOT_A_REPORT": Reason(
         "accepted_not_inferred", "Message valide, sans compte rendu.", "A valid message that carries no report."
     ),
+    "OPPOSITION": Reason(
+        "accepted_not_inferred",
+        "Le patient s'oppose à l'analyse : ni analysé, ni compté.",
+        "The patient objects to the analysis: neither analysed nor counted.",
+    ),
     "EMPTY_BATCH": Reason("accepted_not_inferred", "Lot valide, sans message.", "A valid batch without messages."),
     "UNREADABLE_ATTACHMENT": Reason(
         "accepted_flagged",

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
+from inference.ai_seen import answer
 from inference.hl7_syntax import clean
 from inference.hl7_time import Stamp, clock, time_flags
 from inference.reasons import REASONS
@@ -56,6 +57,7 @@ class Columns:
     event_at_time: str = ""
     exam_at_time: str = ""
     ordered_at_time: str = ""
+    ai_seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,7 @@ def _event(
         patient_class=row["patient_class"].upper() if re.fullmatch(r"[A-Za-z0-9]{1,3}", row["patient_class"]) else None,
         text=text,
         flags=(*found, *time_flags(at, exam, now)),
+        ai_seen=answer(row["ai_seen"]),
     )
     return (event,)
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from inference import regions
+from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
@@ -27,6 +28,7 @@ REMEDIES = {
     "accent": "write a colour as #rrggbb",
     "sender": "write one address such as bilan@hospital.example",
     "pacs_link": "write an address that starts with http:// or https://, without spaces or quotes",
+    "ai_seen": "write OBX:CODE, a segment and field such as ZAI-2, or the address of a FHIR extension",
     "hour": 'write a time as "HH:MM", with the quotes',
     "list_time": 'write a time as "HH:MM", with the quotes',
     "start": 'write a time as "HH:MM", with the quotes',
@@ -136,6 +138,7 @@ class Site(Strict):
     report: Report = Report()
     disclosure: Disclosure = Disclosure()
     evidence: Literal["redacted", "none"] = "redacted"
+    ai_seen: Annotated[str, Field(pattern=AI_SEEN)] | None = None
     partnership: Partnership = Partnership()
 
     @field_validator("time_zone")
@@ -167,7 +170,7 @@ class Site(Strict):
     def gate_settings(self, validated: frozenset[str] = VALIDATED_REGIONS) -> GateSettings:
         """Return what the gate needs to know of this site; `validated` are the regions of its model."""
         chosen = validated if self.scope.regions is None else self.scope.regions
-        return GateSettings(time_zone=self.zone, modalities=self.scope.modalities, regions=chosen)
+        return GateSettings(time_zone=self.zone, modalities=self.scope.modalities, regions=chosen, ai_seen=self.ai_seen)
 
 
 class Machine(Strict):

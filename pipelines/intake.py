@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference import dicom, hl7
-from inference.records import Instance, Rejection, ReportEvent
+from inference.hl7 import Entry, Fact
+from inference.records import Instance, OrderEvent, PatientMerge, Rejection, ReportEvent
+from pipelines import messages
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
+from pipelines.source_settings import FolderSource
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
-from warehouse import connect, identified, ledger, load, pending
+from warehouse import connect, identified, ledger, load, pending, person
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.rows import LedgerRow
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 CHUNK = 200
+# What messages bring, by table.
+FACTS = {"report_event": ReportEvent, "order_event": OrderEvent, "patient_merge": PatientMerge}
 T = TypeVar("T")
 Progress = Callable[[str], None]
 
@@ -42,7 +47,7 @@ class Read:
 
     offered: Offered
     digest: str
-    entries: Sequence[Instance | tuple[ReportEvent, ...] | Rejection]
+    entries: Sequence[Instance | Entry]
 
 
 @dataclass
@@ -51,7 +56,6 @@ class Known:
 
     instances: dict[str, str]
     messages: set[str]
-    controls: set[str]
 
 
 @dataclass
@@ -61,8 +65,9 @@ class Judged:
     offered: Offered
     rows: list[LedgerRow]
     instances: list[Instance] = field(default_factory=list)
-    events: list[ReportEvent] = field(default_factory=list)
-    brought_by: list[str] = field(default_factory=list)  # the offer of each event
+    facts: list[Fact] = field(default_factory=list)
+    brought_by: list[str] = field(default_factory=list)  # the offer of each fact
+    again: list[ReportEvent] = field(default_factory=list)  # taken before, perhaps sent earlier
     keep: Path | None = None
     refuse: Path | None = None
 
@@ -78,7 +83,7 @@ def take(
         Local days, oldest first: a PACS is asked for these, a folder gives all that it has. The
         rows are those of the last one's night.
     content
-        ``dicom`` or ``hl7``.
+        ``dicom``, or ``message``: HL7, FHIR and CSV.
 
     Returns
     -------
@@ -100,11 +105,13 @@ def take(
         images = ledger.offered_instances(connection, name)
     counts: Counter[str] = Counter()
     unreachable: list[str] = []
-    for settings in (source for source in site.sources if source.content == content):
+    for settings in site.sources:
+        if (settings.content == "dicom") != (content == "dicom"):
+            continue
         source = connected.source(config, site, settings)
         try:
             for chunk in chunks(_new(gate, source, days, places, images), CHUNK):
-                counts.update(_commit(config, gate, [gate.read(offered, content) for offered in chunk]))
+                counts.update(_commit(config, gate, [gate.read(offered, settings) for offered in chunk]))
                 for offered in chunk:
                     source.done(offered)
                 if progress:
@@ -144,11 +151,23 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
             facts: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
             days = [gate.day(instance) for instance in instances]
             load.load(connection, "instance", instances, day=days, **facts)
-            events = [event for item in judged for event in item.events]
-            brought_by = [offer for item in judged for offer in item.brought_by]
-            load.load(connection, "report_event", events, offer_id=brought_by, **facts)
+            for table, kind in FACTS.items():
+                pairs = [pair for item in judged for pair in zip(item.facts, item.brought_by, strict=True)]
+                found = [(fact, offer) for fact, offer in pairs if isinstance(fact, kind)]
+                brought_by = [offer for _, offer in found]
+                load.load(connection, table, [fact for fact, _ in found], offer_id=brought_by, **facts)
+            again = {gate.mask.of("message_id", event.message_id): event.sent_at for event in _again(judged)}
+            ledger.note_sent(connection, gate.site.site, again)
             ledger.record(connection, [row for item in judged for row in item.rows])
+        if any(isinstance(fact, PatientMerge) for item in judged for fact in item.facts):
+            person.resolve(connection, gate.site.site)
     return Counter(row.outcome for item in judged for row in item.rows)
+
+
+def _again(judged: Iterable[Judged]) -> list[ReportEvent]:
+    """Return the reports that came again, the earliest sent of each last."""
+    events = [event for item in judged for event in item.again if event.sent_at]
+    return sorted(events, key=lambda event: event.sent_at or datetime.max.replace(tzinfo=UTC), reverse=True)
 
 
 def _keep(item: Judged) -> None:
@@ -187,15 +206,15 @@ class Intake:
         """Return the local day of an image: of its acquisition, else of its study, else of receipt."""
         return (instance.acquired_at or instance.study_at or self.now).astimezone(self.site.zone).date()
 
-    def read(self, offered: Offered, content: str) -> Read:
+    def read(self, offered: Offered, source: FolderSource) -> Read:
         """Read one file through the gate; its bytes decide, never its name."""
         settings, now = self.site.gate_settings(self.validated), datetime.now(UTC)
         if offered.refusal is not None:
             digest = hashlib.sha256(offered.path.read_bytes()).hexdigest()
             return Read(offered, digest, [Rejection("quarantined", (offered.refusal,))])
-        if content == "hl7":
+        if source.content != "dicom":
             data = offered.path.read_bytes()
-            entries = list(hl7.read(data, settings, now)) or [Rejection("not_hl7", ("NOT_HL7",))]
+            entries = messages.read(data, source.content, getattr(source, "csv", None), self.site, now)
             return Read(offered, hashlib.sha256(data).hexdigest(), entries)
         with offered.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -208,14 +227,12 @@ class Intake:
         """Look up which of a chunk's images and messages were taken before."""
         entries = [entry for item in read for entry in item.entries]
         images = [self.mask.of("instance_uid", entry.instance_uid) for entry in entries if isinstance(entry, Instance)]
-        events = [event for entry in entries if isinstance(entry, tuple) for event in entry]
-        messages = [self.mask.of("message_id", event.message_id) for event in events]
-        controls = [self.mask.of("control_id", event.control_id) for event in events if event.control_id]
+        facts = [fact for entry in entries if isinstance(entry, tuple) for fact in entry]
+        brought = [self.mask.of("message_id", fact.message_id) for fact in facts]
         site = self.site.site
         return Known(
             ledger.known_instances(connection, site, images),
-            ledger.known_messages(connection, site, messages),
-            pending.controls(connection, site, controls),
+            ledger.known_messages(connection, site, brought),
         )
 
     def judge(self, item: Read, known: Known) -> Judged:
@@ -230,10 +247,13 @@ class Intake:
                     judged.keep = self.spool / "dicom" / str(row.study_uid) / f"{row.instance_uid}.dcm"
             elif isinstance(entry, tuple):
                 row = self._message(item, index, entry, known)
-                if row.outcome == "unmatched":
-                    judged.events.extend(entry)
+                if row.outcome == "duplicate":
+                    judged.again.extend(fact for fact in entry if isinstance(fact, ReportEvent))
+                else:
+                    judged.facts.extend(entry)
                     judged.brought_by.extend([row.offer_id] * len(entry))
-                    judged.keep = self.spool / "messages" / f"{content_id}.hl7"
+                if row.outcome == "unmatched":
+                    judged.keep = self.spool / "messages" / f"{content_id}{messages.ENDINGS[self._content(item)]}"
             else:
                 row = self._row(item, index, entry.outcome, entry.reasons)
             judged.rows.append(row)
@@ -253,20 +273,19 @@ class Intake:
             item, 0, outcome, codes, study_uid=self.mask.of("study_uid", instance.study_uid), instance_uid=image
         )
 
-    def _message(self, item: Read, index: int, events: tuple[ReportEvent, ...], known: Known) -> LedgerRow:
-        first = self.mask.of("message_id", events[0].message_id)
-        control = self.mask.of("control_id", events[0].control_id) if events[0].control_id else None
-        # Every report is unmatched until `ledger.settle_matches` finds its study.
-        outcome, codes = "unmatched", ("UNMATCHED", *hl7.outcome(events)[1])
+    def _message(self, item: Read, index: int, facts: tuple[Fact, ...], known: Known) -> LedgerRow:
+        first = self.mask.of("message_id", facts[0].message_id)
+        outcome, codes = hl7.outcome(facts)
+        if isinstance(facts[0], ReportEvent):
+            # Until `ledger.settle_matches` finds its study, or another message under its control id.
+            outcome, codes = "unmatched", ("UNMATCHED", *codes)
         if first in known.messages:
             outcome, codes = "duplicate", ("DUPLICATE",)
-        elif control is not None and control in known.controls:
-            outcome, codes = "conflict", ("UID_CONFLICT",)
-        else:
-            known.messages.update(self.mask.of("message_id", event.message_id) for event in events)
-            if control is not None:
-                known.controls.add(control)
+        known.messages.update(self.mask.of("message_id", fact.message_id) for fact in facts)
         return self._row(item, index, outcome, codes, message_id=first)
+
+    def _content(self, item: Read) -> str:
+        return next(source.content for source in self.site.sources if source.name == item.offered.source)
 
     def _row(
         self,
@@ -279,11 +298,10 @@ class Intake:
         message_id: str | None = None,
     ) -> LedgerRow:
         place, stamp = self.place(item.offered)
-        content = next(source.content for source in self.site.sources if source.name == item.offered.source)
         return LedgerRow(
             site=self.site.site,
             offer_id=self.offer(item, index),
-            kind="dicom" if content == "dicom" else "message",
+            kind="dicom" if self._content(item) == "dicom" else "message",
             source=item.offered.source,
             night=self.night,
             received_at=self.now,

@@ -14,11 +14,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from inference import hl7, reasons
+from inference import reasons
 from inference.labels import engine
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import intake, scoring
+from pipelines import intake, messages, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -70,7 +70,7 @@ def take_images(config: Config, site: str, days: Sequence[date], progress: Progr
 
 def take_messages(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
     """Take what the message sources offer; a source that cannot be read fails the nights at their end."""
-    return _take(config, site, days, "hl7", "report_event", progress)
+    return _take(config, site, days, "message", "report_event", progress)
 
 
 def _take(
@@ -111,11 +111,9 @@ def label_reports(config: Config, site: str, days: Sequence[date], progress: Pro
     with writer(config) as connection:
         files = pending.labels(connection, site)
     labels: list[ReportLabel] = []
-    for content_id in files:
-        data = (config.spool(site) / "messages" / f"{content_id}.hl7").read_bytes()
-        # As at the intake, a date is judged by the machine's clock: what was taken then is read alike now.
-        for entry in hl7.read(data, settings.gate_settings(), datetime.now(UTC)):
-            labels += [_label(settings, event) for event in entry] if isinstance(entry, tuple) else []
+    for content_id, wanted in files.items():
+        found = messages.reports(config, site, content_id)
+        labels += [_label(settings, event) for event in found if mask.of("message_id", event.message_id) in wanted]
     with writer(config) as connection:
         load.load(connection, "report_label", labels, site=site, pseudonymiser=mask)
     if progress and labels:

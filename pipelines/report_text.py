@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
-from inference import hl7
 from inference.redaction import redact
+from pipelines import messages
 from pipelines.config import Config
 from warehouse import connect, pending
 from warehouse.pseudonym import Pseudonymiser, read_key
@@ -31,12 +30,8 @@ def texts(config: Config, site: str, message_ids: Iterable[str]) -> dict[str, st
     mask = Pseudonymiser(read_key(config.key(site)))
     found: dict[str, str] = {}
     for content_id, asked in by_file.items():
-        path = config.spool(site) / "messages" / f"{content_id}.hl7"
-        if not path.is_file():
-            continue
-        for entry in hl7.read(path.read_bytes(), settings.gate_settings(), datetime.now(UTC)):
-            for event in entry if isinstance(entry, tuple) else ():
-                pseudonym = mask.of("message_id", event.message_id)
-                if pseudonym in asked:
-                    found[pseudonym] = redact(event.text)
+        for event in messages.reports(config, site, content_id):
+            pseudonym = mask.of("message_id", event.message_id)
+            if pseudonym in asked:
+                found[pseudonym] = redact(event.text)
     return found

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from inference.report_csv import Columns, Export
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+
+Name = Annotated[str, Field(min_length=1)]
+State = Literal["preliminary", "final", "corrected", "withdrawn"]
 
 
 class Strict(BaseModel):
@@ -18,11 +24,70 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class CsvColumns(Strict):
+    """Names of an export's columns, as in its first line; what it lacks is left out.
+
+    `event_at`, `exam_at` and `ordered_at` hold date and time, or the date alone with the time in
+    another column. `ai_seen` says yes where the author had seen the AI result before signing.
+    """
+
+    patient_id: Name
+    text: Name
+    event_at: Name
+    event_at_time: str = ""
+    status: str = ""
+    accession_number: str = ""
+    study_uid: str = ""
+    exam_at: str = ""
+    exam_at_time: str = ""
+    ordered_at: str = ""
+    ordered_at_time: str = ""
+    patient_class: str = ""
+    ai_seen: str = ""
+
+    @model_validator(mode="after")
+    def _examination(self) -> CsvColumns:
+        if not self.accession_number and not self.study_uid:
+            raise ValueError("name the column of the accession number, or of the Study Instance UID")
+        return self
+
+
+class CsvExport(Strict):
+    """How a RIS's export is written; null: found in the file."""
+
+    columns: CsvColumns
+    encoding: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    date_order: Literal["day", "month"] | None = None
+    states: dict[str, State] = {}
+    only_state: State = "final"
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        try:
+            return value if value is None else codecs.lookup(value).name
+        except LookupError:
+            raise ValueError("not an encoding; write utf-8, cp1252, iso8859-15 or another name") from None
+
+    def export(self) -> Export:
+        """Return it as the gate takes it."""
+        columns = Columns(**self.columns.model_dump())
+        return Export(columns, self.encoding, self.delimiter, self.date_order, self.states, self.only_state)
+
+
 class FolderSource(Strict):
     """A folder where images or messages arrive, at any depth and with any extension."""
 
     name: SourceName
     type: Literal["folder"]
     path: Path
-    content: Literal["dicom", "hl7"]
+    content: Literal["dicom", "hl7", "fhir", "csv"]
+    csv: CsvExport | None = None
     stable_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
+
+    @model_validator(mode="after")
+    def _mapped(self) -> FolderSource:
+        if (self.content == "csv") != (self.csv is not None):
+            raise ValueError("csv (its columns) goes with content: csv, and only with it")
+        return self

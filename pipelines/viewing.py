@@ -8,14 +8,12 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 
-from inference import hl7
 from inference.child import Decoders
 from inference.labels import engine
 from inference.labels.markup import needs_stripping, strip_markup
 from inference.pixels import Display
-from pipelines import night
+from pipelines import messages, night
 from pipelines.config import Config
 from reports.web.settings import Pixels, ReportText
 from warehouse import pending
@@ -107,15 +105,10 @@ class Viewing:
             content_id = pending.files(connection, site, [message_id]).get(message_id)
         if content_id is None:
             return None
-        try:
-            data = (self._config.spool(site) / "messages" / f"{content_id}.hl7").read_bytes()
-        except FileNotFoundError:
-            return None
         mask = Pseudonymiser(read_key(self._config.key(site)))
-        for entry in hl7.read(data, settings.gate_settings(), datetime.now(UTC)):
-            for event in entry if isinstance(entry, tuple) else ():
-                if mask.of("message_id", event.message_id) == message_id:
-                    return _marked(event.text, settings.language)
+        for event in messages.reports(self._config, site, content_id):
+            if mask.of("message_id", event.message_id) == message_id:
+                return _marked(event.text, settings.language)
         return None
 
     def links(self, site: str, study_uids: Sequence[str]) -> Mapping[str, str]:

@@ -125,8 +125,8 @@ def _one(rows: Iterable[Mapping[str, Any]]) -> Amount:
 
 
 def _agreement(cells: Sequence[Mapping[str, Any]]) -> Amount:
-    """Main reading: a doubtful result counts as positive."""
-    compared = [row for row in cells if row["reason"] is None and row["ai"] is not None]
+    """Main reading, all studies: a doubtful result counts as positive."""
+    compared = [row for row in cells if row["strata"] == "all" and row["reason"] is None]
     alike = [row for row in compared if (row["ai"] == "negative") == (row["label"] == "absent")]
     return Amount(float(sum(row["numerator"] for row in alike)), float(sum(row["numerator"] for row in compared)))
 

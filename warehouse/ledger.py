@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from warehouse import person
 from warehouse.connect import transaction
 from warehouse.load import load
 from warehouse.rows import LedgerRow
@@ -67,6 +68,13 @@ def known_messages(connection: DuckDBPyConnection, site: str, message_ids: Itera
     return {message for (message,) in connection.execute(statement("known_messages"), given).fetchall()}
 
 
+def note_sent(connection: DuckDBPyConnection, site: str, sent: Mapping[str, datetime | None]) -> None:
+    """Note when messages that came again were sent; of each the earliest time stays, whichever came first."""
+    if sent:
+        given = {"site": site, "messages": list(sent), "times": list(sent.values())}
+        connection.execute(statement("note_sent"), given)
+
+
 def outcome_sums(connection: DuckDBPyConnection, site: str, night: date | None = None) -> dict[str, dict[str, int]]:
     """Return the number of offers by kind and outcome (all nine, zeros too) of one night, or of all."""
     sums = {kind: dict.fromkeys(OUTCOMES, 0) for kind in KINDS}
@@ -112,7 +120,11 @@ class Settlement:
 
 
 def settle_matches(connection: DuckDBPyConnection, site: str) -> Settlement:
-    """Bring the outcome of every message in line with the studies known now.
+    """Bring the outcome of every message in line with the studies known now, and oppositions into force.
+
+    First, which identifiers are one patient's is worked out anew (`warehouse.person`). Of several
+    contents under one control id the first sent stands, the others are `conflict` UID_CONFLICT.
+    Images and reports of patients who object are `accepted_not_inferred` OPPOSITION as long as they do.
 
     With a study and its patient: `accepted`, or `accepted_flagged` where the gate gave flags; with
     a study of another patient: `quarantined` PATIENT_MISMATCH; without: `unmatched`. A message with
@@ -120,6 +132,8 @@ def settle_matches(connection: DuckDBPyConnection, site: str) -> Settlement:
     others. The gate's codes stay in `reasons`. Only a function of what the tables hold: the order of arrival does not
     matter, a second call changes nothing.
     """
+    person.resolve(connection, site)
     changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
+    changed += len(connection.execute(statement("settle_oppositions"), {"site": site}).fetchall())
     counts = dict(connection.execute(statement("match_counts"), {"site": site}).fetchall())
     return Settlement(counts.get("matched", 0), counts.get("unmatched", 0), counts.get("mismatched", 0), changed)

@@ -49,12 +49,6 @@ def files(connection: DuckDBPyConnection, site: str, message_ids: Sequence[str])
     return dict(connection.execute(statement("report_files"), given).fetchall())
 
 
-def controls(connection: DuckDBPyConnection, site: str, control_ids: Sequence[str]) -> set[str]:
-    """Return those of these message control ids (pseudonyms) that were used before."""
-    given = {"site": site, "wanted": list(control_ids)}
-    return {control for (control,) in connection.execute(statement("known_controls"), given).fetchall()}
-
-
 def offers(connection: DuckDBPyConnection, site: str, offer_ids: Sequence[str]) -> set[str]:
     """Return those of these offers that are in the ledger."""
     given = {"site": site, "wanted": list(offer_ids)}

@@ -349,8 +349,35 @@ add(
 )
 
 # --- Valid, no report ---------------------------------------------------------------------------
-for kind in ("ADT^A01", "ADT^A08^ADT_A01", "ADT^A40^ADT_A39", "ORM^O01", "OMI^O23^OMI_O23", "SIU^S12"):
+for kind in ("ADT^A01", "ADT^A08^ADT_A01", "ORM^O01", "OMI^O23^OMI_O23", "OMG^O19^OMG_O19", "SIU^S12"):
     changed(kind.replace("^", "_").lower(), NONE, "NOT_A_REPORT", msh={9: kind}, obx=None)
+MERGED = [
+    msh({10: "MERGE", 9: "ADT^A40^ADT_A39"}),
+    "EVN||20261119101500",
+    seg("PID", PID),
+    "MRG|CANARYOLD^^^CANARYSITE^PI",
+]
+add("adt_merge", NONE, "NOT_A_REPORT", join(MERGED))
+add("adt_merge_itself", NONE, "NOT_A_REPORT", join([*MERGED[:3], "MRG|CANARYPID1^^^CANARYSITE^PI"]))
+add("adt_merge_twice", NONE, "NOT_A_REPORT", join([*MERGED, seg("PID", {**PID, 3: "CANARYPID3"}), "MRG|CANARYPID1"]))
+add(
+    "adt_merge_old",
+    NONE,
+    "NOT_A_REPORT",
+    join([msh({10: "OLD", 9: "ADT^A34", 12: "2.3"}), *MERGED[1:3], "MRG||||CANARYOLD"]),
+)
+add("adt_merge_of_nobody", BAD, "MISSING_IDENTIFIER", join([*MERGED[:3], "MRG|"]))
+add("adt_merge_without_other", BAD, "MISSING_SEGMENT", join(MERGED[:3]))
+changed("order_time_wrong", BAD, "BAD_DATE", msh={9: "ORM^O01"}, orc={1: "NW", 9: "20261345"}, obx=None)
+changed(
+    "order_in_future_place",
+    NONE,
+    "NOT_A_REPORT",
+    msh={9: "ORM^O01"},
+    orc={1: "NW", 9: ""},
+    obr={6: "20270101"},
+    obx=None,
+)
 changed("scheduled_only", NONE, "NOT_A_REPORT", obr={25: "S"}, obx={11: "I"})
 
 # --- Refused ------------------------------------------------------------------------------------

@@ -15,7 +15,10 @@ with version as (
 image as materialized (
     select *
     from instance
-    where site = $site and in_scope
+    where site = $site
+        and in_scope
+        -- Patients who object are in no figure and on no list.
+        and study_uid not in (select opposed_study.study_uid from opposed_study where opposed_study.site = $site)
 ),
 
 exam as (
@@ -143,6 +146,14 @@ report as (
     group by study_uid
 ),
 
+requested as (
+    select report_match.study_uid, min(order_event.ordered_at) as ordered
+    from report_match
+    inner join order_event using (site, message_id)
+    where report_match.site = $site and report_match.agrees
+    group by report_match.study_uid
+),
+
 answer as (
     select
         study_uid,
@@ -166,7 +177,8 @@ select
     report.patient_class,
     dated.images::integer as images,
     coalesce(ai.images_inferred, 0)::integer as images_inferred,
-    report.ordered,
+    -- The order itself goes before what the report says of it.
+    coalesce(requested.ordered, report.ordered) as ordered,
     dated.exam_started,
     dated.exam_completed,
     dated.received,
@@ -205,4 +217,5 @@ select
 from dated
 left join ai on dated.study_uid = ai.study_uid
 left join report on dated.study_uid = report.study_uid
+left join requested on dated.study_uid = requested.study_uid
 left join answer on dated.study_uid = answer.study_uid

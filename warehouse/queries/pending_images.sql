@@ -13,6 +13,7 @@ from instance
 left join failed on instance.instance_uid = failed.instance_uid
 where instance.site = $site
     and instance.in_scope
+    and instance.study_uid not in (select opposed_study.study_uid from opposed_study where opposed_study.site = $site)
     and not exists (
         select 1
         from finding

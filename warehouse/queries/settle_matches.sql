@@ -10,12 +10,24 @@ from (
         group by all
     ),
 
+    objecting as (
+        select site, message_id
+        from report_event
+        inner join opposed_patient using (site, patient_id)
+        where site = $site
+        union
+        select report_match.site, report_match.message_id
+        from report_match
+        inner join opposed_study using (site, study_uid)
+        where report_match.site = $site and report_match.agrees
+    ),
+
     brought as (
-        select site, offer_id, message_id
+        select site, offer_id, message_id, true as named
         from report_event
         where site = $site and offer_id is not null
         union all
-        select ledger.site, ledger.offer_id, ledger.message_id
+        select ledger.site, ledger.offer_id, ledger.message_id, false
         from ledger
         inner join report_event using (site, message_id)
         where site = $site and ledger.kind = 'message' and report_event.offer_id is null
@@ -25,24 +37,36 @@ from (
         select
             brought.site,
             brought.offer_id,
+            bool_or(brought.named) as named,
+            bool_and(report_conflict.message_id is not null) as conflicting,
+            bool_and(objecting.message_id is not null) as opposed,
             bool_or(coalesce(told.agrees, false)) as matched,
             bool_or(not coalesce(told.agrees, true)) as mismatched,
             bool_or(told.agrees is null) as unmatched
         from brought
         left join told using (site, message_id)
+        left join report_conflict using (site, message_id)
+        left join objecting using (site, message_id)
         group by all
     ),
 
     reasoned as (
         select
-            judged.site,
-            judged.offer_id,
-            judged.matched,
-            judged.mismatched,
+            judged.*,
+            case
+                when judged.opposed then ['OPPOSITION']
+                when judged.conflicting then ['UID_CONFLICT']
+                else list_concat(
+                    case when judged.mismatched then ['PATIENT_MISMATCH'] else [] end,
+                    case when judged.unmatched then ['UNMATCHED'] else [] end
+                )
+            end as settled_codes,
             list_concat(
-                case when judged.mismatched then ['PATIENT_MISMATCH'] else [] end,
-                case when judged.unmatched then ['UNMATCHED'] else [] end,
-                list_filter(ledger.reasons, lambda code: code not in ('PATIENT_MISMATCH', 'UNMATCHED'))
+                settled_codes,
+                list_filter(
+                    ledger.reasons,
+                    lambda code: code not in ('PATIENT_MISMATCH', 'UNMATCHED', 'UID_CONFLICT', 'OPPOSITION')
+                )
             ) as codes
         from judged
         inner join ledger using (site, offer_id)
@@ -50,6 +74,8 @@ from (
             and (
                 ledger.outcome in ('accepted', 'accepted_flagged', 'unmatched')
                 or (ledger.outcome = 'quarantined' and list_contains(ledger.reasons, 'PATIENT_MISMATCH'))
+                or (ledger.outcome = 'accepted_not_inferred' and list_contains(ledger.reasons, 'OPPOSITION'))
+                or (ledger.outcome = 'conflict' and judged.named)
             )
     )
 
@@ -58,6 +84,8 @@ from (
         offer_id,
         codes as reasons,
         case
+            when opposed then 'accepted_not_inferred'
+            when conflicting then 'conflict'
             when not matched and mismatched then 'quarantined'
             when not matched then 'unmatched'
             when len(codes) > 0 then 'accepted_flagged'

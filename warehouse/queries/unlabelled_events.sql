@@ -8,6 +8,11 @@ join ledger
 where report_event.site = $site
     and not exists (
         select 1
+        from opposed_patient
+        where opposed_patient.site = report_event.site and opposed_patient.patient_id = report_event.patient_id
+    )
+    and not exists (
+        select 1
         from report_label
         where report_label.site = report_event.site and report_label.message_id = report_event.message_id
     )

@@ -1,0 +1,79 @@
+"""Whom and what a segment speaks of: patient, accession number, Study Instance UID, the message itself."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+
+from inference.hl7_syntax import Message, Segment
+
+MAX_PATIENT_NUMBERS = 100
+UID = re.compile(r"[0-9]+(?:\.[0-9]+)+", re.ASCII)
+# In OBX-3: DICOM Study (113014, IHE), Study Instance UID (110180), or the name.
+_STUDY_CODE = re.compile(r"(?<!\d)(?:113014|110180)(?!\d)|study\s*instance\s*uid", re.IGNORECASE)
+
+
+def control(message: Message) -> str:
+    """Return sender and MSH-10: senders number their messages independently of each other."""
+    head = message.segments[0]
+    return "/".join(message.component(head.raw(number)) for number in (3, 4, 10))
+
+
+def digest(message: Message) -> str:
+    """Return the identity of a message's content.
+
+    MSH-7 is when the message was sent, not what it says: a message sent again is the same message.
+    So are one with other line ends, another frame or another character set.
+    """
+    found = hashlib.sha256()
+    for segment in message.segments:
+        values = (*segment.values[:7], "", *segment.values[8:]) if segment.name == "MSH" else segment.values
+        found.update("\x1f".join(values[:17] if segment.name == "MSH" else values).encode("utf-8", "surrogatepass"))
+        found.update(b"\x1e")
+    return found.hexdigest()
+
+
+def patient(message: Message, segment: Segment) -> str:
+    """Return the patient identifier of a PID segment; empty when it has none."""
+    return number(message, segment.raw(3)) or message.component(segment.raw(2))
+
+
+def number(message: Message, value: str) -> str:
+    """Return the identifier of type PI or PT among the repetitions of a CX field, else MR, else the first."""
+    if value.count(message.separators.repetition) > MAX_PATIENT_NUMBERS:
+        return ""
+    found = [(message.component(one), message.component(one, 5).upper()) for one in message.repetitions(value)]
+    known = [(one, kind) for one, kind in found if one]
+    for wanted in (("PI", "PT"), ("MR",)):
+        for one, kind in known:
+            if kind in wanted:
+                return one
+    return known[0][0] if known else ""
+
+
+def accession(message: Message, order: Segment | None, request: Segment | None) -> str:
+    """Return the accession number: OBR-18, else OBR-3, ORC-3, OBR-2, ORC-2; empty when there is none."""
+    places = ((request, 18), (request, 3), (order, 3), (request, 2), (order, 2))
+    return next(filter(None, (message.component(one.raw(place)) for one, place in places if one)), "")
+
+
+def study(message: Message, studies: Iterable[Segment], lines: Sequence[Segment]) -> str:
+    """Return the Study Instance UID of ZDS-1, else of an OBX that is named for it; empty when there is none."""
+    for segment in studies:
+        if found := message.component(segment.raw(1)):
+            return found
+    for segment in lines:
+        if names_study(segment) and (found := message.component(segment.raw(5))):
+            return found
+    return ""
+
+
+def names_study(segment: Segment) -> bool:
+    """Whether an OBX holds a Study Instance UID rather than text."""
+    return _STUDY_CODE.search(segment.raw(3)) is not None
+
+
+def is_uid(value: str) -> bool:
+    """Whether a value is a DICOM UID."""
+    return len(value) <= 64 and UID.fullmatch(value) is not None

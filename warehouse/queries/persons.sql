@@ -1,0 +1,3 @@
+select patient_id, person_id
+from person
+where site = $site;
