@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli_audit import audit_app
 from pipelines.cli_measure import check_app, eval_app
+from pipelines.cli_month import month
 from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, trail_app, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
+app.command("month")(month)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit-sample")
 app.add_typer(trail_app, name="audit")
@@ -132,33 +134,6 @@ def _night_words(result: dict[str, Any]) -> str:
     sums = ", ".join(f"{count} {outcome}" for outcome, count in result["new"].items()) or "nothing new"
     made = "\n".join(f"  {path}" for path in result["made"])
     return f"Night {result['status']}: {sums}; {result['studies']} studies, {result['flagged']} flagged.\n{made}"
-
-
-@app.command()
-def month(
-    site: SiteName,
-    month: Annotated[str, typer.Option("--month", help="Month, YYYY-MM.")],
-    home: Home = HOME,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the report (default: the home's issued/ folder).")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Make one site's monthly report: PDF, figures as JSON and CSV.
-
-    Example: bilan month --site saint-aubin --month 2026-10
-    """
-    from pipelines import dagster_run  # noqa: PLC0415
-
-    month = _month(month)
-    with clear_errors():
-        result = dagster_run.month(_load(home), site, month, out)
-        if as_json:
-            print_json(result)
-        else:
-            for path in result["made"]:
-                typer.echo(path)
-    raise typer.Exit(0 if result["status"] == "complete" else 1)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.errors import ConfigError, Problem
-from pipelines.report_settings import Report
+from pipelines.report_settings import Report, Smtp
 from pipelines.source_settings import SITE_NAME, FolderSource, Strict
 
 # What to write, for fields whose rule is a pattern.
@@ -181,6 +181,7 @@ class Machine(Strict):
     decode_memory_mb: Annotated[int, Field(ge=128, le=65536)] = 500
     model_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
+    smtp: Smtp | None = None
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
 

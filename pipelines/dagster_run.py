@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -59,8 +60,36 @@ def month(config: Config, site: str, month: str, out: Path | None = None) -> dic
         return monthly.run(config, site, month, out)
     monthly.require_data(config, site, month)
     run = _execute(config, "month", {"site": site, "month": month}, None)
-    made = _metadata(run, "monthly_report").get("made", [])
-    return {"site": site, "month": month, "status": "complete" if run.success else "failed", "made": made}
+    made = _metadata(run, "monthly_report")
+    return {
+        "site": site,
+        "month": month,
+        "status": "complete" if run.success else "failed",
+        "issue": made.get("issue"),
+        "made": made.get("made", []),
+    }
+
+
+def months(
+    config: Config, month: str, progress: Callable[[dict[str, Any]], None] | None = None
+) -> list[dict[str, Any]]:
+    """Make the month's report of every site, side by side; Dagster's history gets what was made."""
+    from pipelines import months as every  # noqa: PLC0415 - loads the report's libraries
+
+    results = every.run(config, month, progress=progress)
+    os.environ.update(prepare(config.home))
+    import dagster as dg  # noqa: PLC0415 - only once its home is set
+
+    with dg.DagsterInstance.get() as instance:
+        for result in results:
+            if result["status"] == "complete":
+                instance.add_dynamic_partitions("site", [result["site"]])
+                key = dg.MultiPartitionKey({"site": result["site"], "month": month})
+                metadata = {"made": result["made"], "issue": result["issue"]}
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization("monthly_report", partition=key, metadata=metadata)
+                )
+    return results
 
 
 def _execute(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference import description, reasons
 from pipelines.config import Config, Site
@@ -17,9 +17,14 @@ from pipelines.errors import ConfigError, NothingToReportError, Problem
 from reports import kpi, monthly
 from reports import logo as logos
 from reports.definition import Accuracy, Provenance, ReportDefinition, installed_versions
+from reports.drawing import Drawing
 from reports.logo import LogoError
 from warehouse import addenda, connect, freeze
 
+if TYPE_CHECKING:
+    from warehouse.figure import Connection
+
+Draw = Callable[[monthly.Composition], Mapping[str, Drawing]]
 MEASURES = ("auroc", "sensitivity", "specificity", "macro_f1", "peak_in_box", "calibration_error")
 
 
@@ -46,29 +51,19 @@ def require_data(config: Config, site: str, month: str) -> None:
             )
 
 
-def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[str, Any]:
-    """Make the month's report and return what was made.
+def run(
+    config: Config, site: str, month: str, out: Path | None = None, draw: Draw = monthly.draw_one
+) -> dict[str, Any]:
+    """Make the month's report and return what was made; `draw` draws its charts.
 
     A report into the home is an issue: its data cut and hashes are kept, and a changed month gets
     the next issue number beside the one before, never in its place. With `out`, nothing is kept.
     """
     require_data(config, site, month)
-    settings = config.site(site)
-    definition = _definition(config, settings)
-    described = description.describe(config.bundle(site))
     with connect.reader(config.published) as connection:
-        data_sha256 = freeze.data_sha256(connection, site, month)
-        provenance = Provenance(
-            reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
-            accuracy=(*_model_accuracy(described), *_labeller_accuracy(settings.language)),
-            thresholds=described["operating_points"],
-            versions=installed_versions(),
-            data_sha256=data_sha256,
-        )
-        late = freeze.late_changes(connection, site, month, data_sha256, _as_json(definition))
-        composition = monthly.compose(connection, site, month, definition, provenance)
+        composition, data_sha256, late = compose(config, connection, site, month)
         shown = addenda.snapshot(connection, site, month, composition.figures.data_cut)
-    (drawings,) = monthly.draw([composition])
+    drawings = draw(composition)
     folder, number = out, 1
     if folder is None:
         folder, number = config.month_folder(site, month), _issue(config, composition, data_sha256, shown, late)
@@ -83,6 +78,26 @@ def run(config: Config, site: str, month: str, out: Path | None = None) -> dict[
         "pages": report.pages,
         "made": made,
     }
+
+
+def compose(
+    config: Config, connection: Connection, site: str, month: str
+) -> tuple[monthly.Composition, str, list[addenda.Addendum]]:
+    """Return the report before its charts are drawn, the hash of its data, and what it tells of earlier months."""
+    settings = config.site(site)
+    definition = _definition(config, settings)
+    described = description.describe(config.bundle(site))
+    data_sha256 = freeze.data_sha256(connection, site, month)
+    late = freeze.late_changes(connection, site, month, data_sha256, _as_json(definition))
+    provenance = Provenance(
+        reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
+        accuracy=(*_model_accuracy(described), *_labeller_accuracy(settings.language)),
+        thresholds=described["operating_points"],
+        versions=installed_versions(),
+        data_sha256=data_sha256,
+        addenda=tuple(late),
+    )
+    return monthly.compose(connection, site, month, definition, provenance), data_sha256, late
 
 
 def _issue(

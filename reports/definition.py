@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from reports.blocks import SECTIONS, USUAL, Block
+
+if TYPE_CHECKING:
+    from warehouse.addenda import Addendum
 
 __all__ = ["SECTIONS", "Accuracy", "Provenance", "ReportDefinition", "installed_versions"]
 
@@ -71,6 +75,8 @@ class Provenance:
         Version of each component by name; `installed_versions` gives the usual ones.
     data_sha256
         Hash of the month's studies at the data cut, or None while the month is not frozen.
+    addenda
+        What changed in months published earlier and has not been told yet.
     """
 
     reason_sentences: Mapping[str, str] = field(default_factory=dict)
@@ -78,6 +84,7 @@ class Provenance:
     thresholds: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     data_sha256: str | None = None
+    addenda: tuple[Addendum, ...] = ()
 
 
 def installed_versions() -> dict[str, str]:

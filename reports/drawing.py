@@ -1,21 +1,24 @@
-"""Plotly figures to SVG: all figures of a run in one page of one Chromium.
+"""Plotly figures to SVG: all figures of a run in one warm page of one Chromium.
 
-One page with plotly.js and the bundled fonts draws every figure and is read back as text. Starting
-the browser takes seconds, a figure a twentieth of one; asking a browser for one figure at a time
-(as `Figure.to_image` does) reloads plotly.js for each.
+One page with plotly.js and the bundled fonts draws every figure; it is spoken to over a pair of pipes
+(the DevTools protocol), no port is opened. Starting the browser takes seconds, a figure a twentieth of
+one; asking a browser for one figure at a time (as `Figure.to_image` does) reloads plotly.js for each.
 """
 
 from __future__ import annotations
 
-import html
+import contextlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -32,7 +35,6 @@ if TYPE_CHECKING:
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS = 180
 _SVG = "http://www.w3.org/2000/svg"
-_RESULT = re.compile(r'<pre id="drawn">(.*?)</pre>', re.DOTALL)
 _UID = re.compile(r'<defs id="(?:top)?defs-([0-9a-f]+)"')
 _FLAGS = (
     "--headless",
@@ -47,26 +49,18 @@ _FLAGS = (
     "--allow-file-access-from-files",
     "--force-device-scale-factor=1",
     "--font-render-hinting=none",
-    "--virtual-time-budget=600000",
-    "--dump-dom",
+    "--remote-debugging-pipe",
 )
 _SCRIPT = """
-(async () => {
+async function bilanDraw(figures) {
+  await Promise.all(WEIGHTS.map((weight) => document.fonts.load(weight + " 12px Inter")));
   const drawn = {};
-  try {
-    await Promise.all(WEIGHTS.map((weight) => document.fonts.load(weight + " 12px Inter")));
-    for (const [name, figure] of Object.entries(FIGURES)) {
-      const size = {format: "svg", width: figure.layout.width, height: figure.layout.height, imageDataOnly: true};
-      drawn[name] = await Plotly.toImage(figure, size);
-    }
-  } catch (error) {
-    drawn["!"] = String(error);
+  for (const [name, figure] of Object.entries(figures)) {
+    const size = {format: "svg", width: figure.layout.width, height: figure.layout.height, imageDataOnly: true};
+    drawn[name] = await Plotly.toImage(figure, size);
   }
-  const out = document.createElement("pre");
-  out.id = "drawn";
-  out.textContent = JSON.stringify(drawn);
-  document.body.replaceChildren(out);
-})();
+  return JSON.stringify(drawn);
+}
 """
 
 
@@ -115,18 +109,138 @@ def draw(figures: Mapping[str, Figure]) -> dict[str, Drawing]:
     """
     if not figures:
         return {}
+    with warm() as page:
+        return page.draw(figures)
+
+
+class Page:
+    """A page of a running Chromium that draws figures; made by `warm`."""
+
+    def __init__(self, asked: int, answered: int) -> None:
+        self._asked, self._answered = asked, answered
+        self._waiting = b""
+        self._number = 0
+        self._session = ""
+
+    def open(self, address: str) -> None:
+        """Open our own page, which has plotly.js and the fonts."""
+        target = self._call("Target.createTarget", {"url": address})["targetId"]
+        attached = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})
+        self._session = attached["sessionId"]
+        end = time.monotonic() + SECONDS
+        while self._kind_of_draw() != "function":
+            if time.monotonic() > end:
+                raise DrawingError("Chromium did not open the page of the charts; run `bilan doctor`")
+            time.sleep(0.02)
+
+    def _kind_of_draw(self) -> Any:
+        # Before the page is there, an answer may be lost with the empty page that was there first.
+        with contextlib.suppress(DrawingError):
+            return self._evaluate("typeof bilanDraw")
+        return None
+
+    def draw(self, figures: Mapping[str, Figure]) -> dict[str, Drawing]:
+        """Draw figures and return them by name; see the function `draw`."""
+        return self.draw_plain({name: json.loads(figure.to_json()) for name, figure in figures.items()})
+
+    def draw_plain(self, figures: Mapping[str, dict[str, Any]]) -> dict[str, Drawing]:
+        """Draw figures given as plain data (`Figure.to_json`, read)."""
+        # JSON is an expression of JavaScript: no text within it can become anything else.
+        answer = self._evaluate(f"bilanDraw({json.dumps(figures, sort_keys=True)})")
+        drawn: dict[str, str] = json.loads(answer)
+        return {name: _drawing(svg, figures[name], name) for name, svg in drawn.items()}
+
+    def measure(self, script: str) -> Any:
+        """Evaluate an expression in the page and return its value."""
+        return self._evaluate(script)
+
+    def _evaluate(self, script: str) -> Any:
+        asked = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        answer = self._call("Runtime.evaluate", asked)
+        if "exceptionDetails" in answer:
+            raise DrawingError("plotly.js refused a chart; this is a fault of this version of Bilan")
+        return answer["result"].get("value")
+
+    def _call(self, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self._number += 1
+        message: dict[str, Any] = {"id": self._number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        self._send(json.dumps(message).encode() + b"\0")
+        while True:
+            answer = json.loads(self._receive())
+            if answer.get("id") == self._number:
+                if "error" in answer:
+                    raise DrawingError("Chromium refused to draw; run `bilan doctor`")
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _send(self, content: bytes) -> None:
+        view = memoryview(content)
+        try:
+            while view:
+                view = view[os.write(self._asked, view[:65536]) :]
+        except BrokenPipeError:
+            raise DrawingError(_ENDED) from None
+
+    def _receive(self) -> bytes:
+        end = time.monotonic() + SECONDS
+        while b"\0" not in self._waiting:
+            ready, _, _ = select.select([self._answered], [], [], max(0.0, end - time.monotonic()))
+            if not ready:
+                raise DrawingError(
+                    f"Chromium did not draw within {SECONDS} seconds; close other programs and try again"
+                )
+            part = os.read(self._answered, 1 << 20)
+            if not part:
+                raise DrawingError(_ENDED)
+            self._waiting += part
+        message, _, self._waiting = self._waiting.partition(b"\0")
+        return message
+
+
+# Chromium reads what it is asked from descriptor 3 and answers on 4; either may be in use for the other.
+_EXEC = """
+import os, sys
+asked, answered = (os.dup(int(text)) for text in sys.argv[1:3])
+spare = [os.dup(0) for _ in range(4)]
+asked, answered = os.dup(asked), os.dup(answered)
+os.dup2(asked, 3)
+os.dup2(answered, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+_ENDED = "Chromium ended before the charts were drawn; run it by hand to see why"
+
+
+@contextlib.contextmanager
+def warm() -> Iterator[Page]:
+    """Start Chromium with our page, to draw any number of figures; it is ended on leaving.
+
+    Raises
+    ------
+    BrowserMissingError
+        If Chromium is not installed.
+    DrawingError
+        If it does not start.
+    """
     program = browser()
-    plain = {name: json.loads(figure.to_json()) for name, figure in figures.items()}
     with tempfile.TemporaryDirectory(prefix="bilan-charts-", ignore_cleanup_errors=True) as folder:
-        page = Path(folder) / "page.html"
-        page.write_text(_page(plain), encoding="utf-8")
-        found = _RESULT.search(_run(program, page, Path(folder)))
-    if found is None:
-        raise DrawingError("Chromium ended before the charts were drawn; run it by hand to see why")
-    drawn: dict[str, str] = json.loads(html.unescape(found[1]))
-    if "!" in drawn or drawn.keys() != plain.keys():
-        raise DrawingError("plotly.js refused a chart; this is a fault of this version of Bilan")
-    return {name: _drawing(svg, plain[name], name) for name, svg in drawn.items()}
+        home = Path(folder)
+        (home / "page.html").write_text(_page(), encoding="utf-8")
+        theirs, ours = os.pipe(), os.pipe()
+        process = _start(program, home, theirs[0], ours[1])
+        os.close(theirs[0])
+        os.close(ours[1])
+        try:
+            page = Page(theirs[1], ours[0])
+            page.open((home / "page.html").as_uri())
+            yield page
+        finally:
+            os.close(theirs[1])
+            os.close(ours[0])
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _drawing(svg: str, figure: dict[str, Any], name: str) -> Drawing:
@@ -150,9 +264,14 @@ def tidy(svg: str) -> str:
 def _prune(element: ET.Element) -> None:
     for attribute in ("class", "data-notex", "data-unformatted", "data-math", "pointer-events"):
         element.attrib.pop(attribute, None)
+    # WeasyPrint parses each style as CSS, and reads attributes as they are.
+    for entry in element.attrib.pop("style", "").split(";"):
+        name, _, value = entry.partition(":")
+        if value.strip():
+            element.set(name.strip(), value.strip())
     for child in list(element):
-        _prune(child)
         tag, style = child.tag.removeprefix(f"{{{_SVG}}}"), child.get("style", "")
+        _prune(child)
         unseen = tag == "rect" and (
             "opacity: 0;" in f"{style};".replace(";;", ";") and "stroke-opacity: 1" not in style
         )
@@ -162,25 +281,23 @@ def _prune(element: ET.Element) -> None:
             element.remove(child)
 
 
-def _run(program: str, page: Path, home: Path) -> str:
-    command = [program, *_FLAGS, f"--user-data-dir={home / 'profile'}", page.as_uri()]
+def _start(program: str, home: Path, read: int, write: int) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", "-S", "-c", _EXEC, str(read), str(write), program, *_FLAGS]
+    command += [f"--user-data-dir={home / 'profile'}", "about:blank"]
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(home), "TZ": "UTC", "LANG": "C.UTF-8"}
-    # A session of its own, so that a browser that hangs is ended with all its processes.
-    process = subprocess.Popen(  # noqa: S603 - a fixed command
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    # A session of its own, so that it is ended with all its processes.
+    return subprocess.Popen(  # noqa: S603 - a fixed command
+        command,
+        env=environment,
+        pass_fds=(read, write),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
-    try:
-        output, _ = process.communicate(timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise DrawingError(
-            f"Chromium did not end within {SECONDS} seconds; close other programs and try again"
-        ) from None
-    return output.decode("utf-8", errors="replace")
 
 
-def _page(figures: Mapping[str, Any]) -> str:
+def _page() -> str:
     import plotly  # noqa: PLC0415 - slow to load, and its place is all that is needed
 
     fonts = resources.files("reports").joinpath("static", "fonts")
@@ -189,12 +306,10 @@ def _page(figures: Mapping[str, Any]) -> str:
         for weight, file in FONTS.items()
     )
     script = _uri(str(Path(plotly.__file__).parent / "package_data" / "plotly.min.js"))
-    # "<" can occur in no other way than within a text: escaped, no text can end the script.
-    data = json.dumps(figures, sort_keys=True).replace("<", "\\u003c")
     return (
         f'<!doctype html><html><head><meta charset="utf-8"><style>{faces}</style></head><body>'
-        f'<script src="{script}"></script>'
-        f"<script>const WEIGHTS = {json.dumps(list(FONTS))}; const FIGURES = {data};{_SCRIPT}</script></body></html>"
+        f'<script src="{script}"></script><script>const WEIGHTS = {json.dumps(list(FONTS))};{_SCRIPT}</script>'
+        "</body></html>"
     )
 
 

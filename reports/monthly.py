@@ -144,6 +144,12 @@ def draw(compositions: Sequence[Composition]) -> list[dict[str, Drawing]]:
     ]
 
 
+def draw_one(composition: Composition) -> dict[str, Drawing]:
+    """Draw the charts of one report."""
+    (drawn,) = draw([composition])
+    return drawn
+
+
 def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path, issue: int = 1) -> MonthlyReport:
     """Write a composed report with its drawn charts; see `render`."""
     figures, words = composition.figures, composition.words

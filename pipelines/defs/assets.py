@@ -135,12 +135,15 @@ def monthly_report(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Mat
     """The month's PDF for the department head, with its figures as JSON and CSV."""
     config, started = home.load(), time.monotonic()
     made: list[str] = []
+    issue = 0
     for site, month in site_months(context):
-        made += monthly.run(config, site, month)["made"]
+        result = monthly.run(config, site, month)
+        made, issue = made + result["made"], result["issue"]
     metadata = {
         **_metadata(Counter(files=len(made)), started),
         "report": dg.MetadataValue.md(_links(made)),
         "made": made,
+        "issue": issue,
     }
     return dg.MaterializeResult(metadata=metadata)
 

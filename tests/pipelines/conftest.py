@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import runpy
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,6 +22,7 @@ from inference.simulation.plan import plan
 from inference.simulation.site import SAINT_AUBIN
 from pipelines import config, demo
 from pipelines.config import Config
+from warehouse.publish import publish
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "models.md"
 DAY = date(2026, 10, 20)
@@ -67,3 +71,43 @@ def make_home(tmp_path: Path) -> Callable[..., Config]:
         return config.load(home)
 
     return make
+
+
+def report_sites() -> ModuleType:
+    name = "simulated_sites"
+    if name not in sys.modules:
+        path = Path(__file__).parents[1] / "reports" / "conftest.py"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec and spec.loader
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+def make_month_home(home: Path, sites: tuple[str, ...], machine: dict[str, Any] | None = None, **report: Any) -> Config:
+    plans = tuple(chosen for chosen in report_sites().PLANS if chosen.site in sites)
+    (home / "sites").mkdir(parents=True)
+    (home / "data").mkdir()
+    (home / "bilan.yaml").write_text(yaml.safe_dump(machine or {"workers": 2}))
+    for chosen in plans:
+        source = {"name": "a", "type": "folder", "path": str(home / "inbox"), "content": "dicom"}
+        site = {
+            "name": chosen.name,
+            "country": chosen.country,
+            "language": chosen.language,
+            "time_zone": chosen.time_zone,
+            "sector": "public",
+            "sources": [source],
+            "report": report,
+        }
+        (home / "sites" / f"{chosen.site}.yaml").write_text(yaml.safe_dump(site, allow_unicode=True), encoding="utf-8")
+    report_sites().fill(home / "data" / "warehouse.duckdb", plans)
+    loaded = config.load(home)
+    publish(loaded.warehouse, loaded.published)
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def month_home() -> Callable[..., Config]:
+    """Make a home with some of the simulated sites, whose month is 2026-06."""
+    return make_month_home
