@@ -49,12 +49,13 @@ def check_hl7(
     identifier of its own. A file of several messages has the worst of their outcomes.
     """
     seen = _Seen()
-    for path in _files(paths):
+    for path in files(paths):
         outcome, reasons = _judge(path, settings, now, seen)
         yield path, outcome, reasons
 
 
-def _files(paths: Iterable[Path]) -> Iterator[Path]:
+def files(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield files in the order given, those of a folder in path order."""
     for path in paths:
         if path.is_dir():
             yield from sorted(item for item in path.rglob("*") if item.is_file())

@@ -1,4 +1,4 @@
-"""The report gate for FHIR R4: a Bundle, or one DiagnosticReport, to report events.
+"""The report gate for FHIR R4: a Bundle, one DiagnosticReport, or resources a line (NDJSON), to report events.
 
 What is read, with what it refers to in the same bundle or holds as contained:
 
@@ -7,7 +7,8 @@ What is read, with what it refers to in the same bundle or holds as contained:
 - Study Instance UID: ImagingStudy identifier of system urn:dicom:uid;
 - patient: identifier of type PI, else MR, else the first, of the Patient or of `subject`;
 - order time: ServiceRequest.authoredOn; patient class: Encounter.class (EMER E, IMP I, AMB O);
-- text: `presentedForm` (plain, HTML, RTF), else the narrative, else `conclusion`.
+- text: `presentedForm` (plain, HTML, RTF), else the narrative, else `conclusion`;
+- whether the author had seen the AI result: the extension of the report that the site names (`ai_seen`).
 
 References
 ----------
@@ -25,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from inference.ai_seen import answer
 from inference.hl7_syntax import clean
 from inference.hl7_time import Clock, Stamp, clock, time_flags
 from inference.labels.markup import strip_markup
@@ -52,35 +54,56 @@ def read(data: bytes, settings: GateSettings, now: datetime) -> list[tuple[Repor
     """Read a file: one entry for each DiagnosticReport, in order; never raises.
 
     A file without one is a single entry: `not_hl7` when it is no FHIR resource at all,
-    `accepted_not_inferred` when it holds other resources only.
+    `accepted_not_inferred` when it holds other resources only. Of several resources a line (NDJSON)
+    each may refer to any other; a line that cannot be read is an entry of its own.
     """
     if len(data) > MAX_FILE_BYTES:
         return [_rejected("FILE_TOO_LARGE")]
-    try:
-        root = json.loads(data)
-    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        return [_rejected("PARSE_ERROR" if data.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{" else "NOT_HL7")]
-    if not isinstance(root, dict) or not isinstance(root.get("resourceType"), str):
-        return [_rejected("NOT_HL7")]
-    known = _resources(root)
+    roots, broken = _roots(data)
+    if not roots:
+        return [_rejected("PARSE_ERROR" if data.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] == b"{" and broken else "NOT_HL7")]
+    known: dict[str, Resource] = {}
+    for number, root in enumerate(roots):
+        for name, resource in _resources(root, number).items():
+            known.setdefault(name, resource)
     reports = [one for one in known.values() if one.get("resourceType") == "DiagnosticReport"]
     unique = list({id(one): one for one in reports}.values())
     times = clock("", settings.time_zone, now, settings.future_tolerance_hours)
-    return [_report(one, known, times, now) for one in unique] or [_rejected("NOT_A_REPORT")]
+    found = [_report(one, known, times, settings, now) for one in unique] or [_rejected("NOT_A_REPORT")]
+    return [*found, *[_rejected("PARSE_ERROR")] * broken]
+
+
+def _roots(data: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Return the resources of a file, one or one a line, and how many lines are none."""
+    whole = _parsed(data)
+    if whole is not None:
+        return ([whole] if isinstance(whole.get("resourceType"), str) else []), 0
+    lines = [line for line in data.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()]
+    found = [_parsed(line) for line in lines]
+    good = [one for one in found if one is not None and isinstance(one.get("resourceType"), str)]
+    return good, len(lines) - len(good)
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _rejected(code: str) -> Rejection:
     return Rejection(REASONS[code].outcome, (code,))
 
 
-def _resources(root: Resource) -> dict[str, Resource]:
-    """Return a file's resources by each name that a reference may give them."""
+def _resources(root: Resource, line: int) -> dict[str, Resource]:
+    """Return the resources of a bundle, or one, by each name that a reference may give them."""
     found: dict[str, Resource] = {}
     entries = _items(root, "entry") if root.get("resourceType") == "Bundle" else iter([{"resource": root}])
     for number, entry in enumerate(entries):
         resource = entry.get("resource")
         if isinstance(resource, dict):
-            found[f"#entry-{number}"] = resource  # some have neither address nor id
+            found[f"#entry-{line}-{number}"] = resource  # some have neither address nor id
             for name in (_word(entry, "fullUrl"), f"{_word(resource, 'resourceType')}/{_word(resource, 'id')}"):
                 found.setdefault(name, resource)
     return found
@@ -181,7 +204,7 @@ def _text(report: Resource) -> tuple[str, list[str]]:
 
 
 def _report(
-    report: Resource, known: Mapping[str, Resource], times: Clock, now: datetime
+    report: Resource, known: Mapping[str, Resource], times: Clock, settings: GateSettings, now: datetime
 ) -> tuple[ReportEvent, ...] | Rejection:
     status = _STATES.get(_word(report, "status"))
     if status is None:
@@ -219,5 +242,15 @@ def _report(
         patient_class=_CLASSES.get(visit),
         text=text,
         flags=tuple(dict.fromkeys([*flags, *time_flags(at, exam_at, now)])),
+        ai_seen=_ai_seen(report, settings.ai_seen),
     )
     return (event,)
+
+
+def _ai_seen(report: Resource, where: str | None) -> bool | None:
+    for extension in _items(report, "extension"):
+        if where is not None and _word(extension, "url") == where:
+            value = extension.get("valueBoolean")
+            words = (_word(extension, name) for name in ("valueString", "valueCode"))
+            return value if isinstance(value, bool) else answer(next(filter(None, words), ""))
+    return None

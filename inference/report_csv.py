@@ -2,7 +2,8 @@
 
 The site says which column is which; encoding, delimiter and the order of day and month are given
 or found in the file. What cannot be found is not guessed: where every date could be read both ways
-(03/04/2026), times are unknown.
+(03/04/2026), times are unknown. A date may also be a spreadsheet's number of days (46345,4375), with
+point or comma.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from inference.ai_seen import answer
@@ -27,6 +28,9 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 _DELIMITERS = (";", "\t", ",", "|")
 _YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
+# Days since 1899-12-30 with their fraction, as a spreadsheet stores a date; point or comma.
+_SERIAL = re.compile(r"([2-7]\d{4})(?:[.,](\d{1,12}))?")
+_FIRST_SERIAL = datetime(1899, 12, 30)  # noqa: DTZ001 - a local date, given its zone by the clock
 _CLOCK = re.compile(r"(\d{1,2})[:h](\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)?\s*(?:(Z)|([+-]\d{2}):?(\d{2}))?")
 # What exports call the states, in English and French; a site's own words come first.
 STATES: Mapping[str, str] = {
@@ -148,6 +152,10 @@ def _stamp_text(date: str, time: str, order: str | None) -> str | None:
     whole = f"{date} {time}".strip()
     if not whole or re.fullmatch(r"\d{8}(?: ?\d{4,6})?(\.\d+)?([+-]\d{4})?", whole):
         return whole.replace(" ", "")
+    if serial := _SERIAL.fullmatch(whole):
+        seconds = round(float(f"0.{serial[2] or 0}") * 86400)
+        moment = _FIRST_SERIAL + timedelta(days=int(serial[1]), seconds=seconds)
+        return moment.strftime("%Y%m%d%H%M%S") if serial[2] else moment.strftime("%Y%m%d")
     found = _YEAR_FIRST.match(whole) or _YEAR_LAST.match(whole)
     if found is None:
         return None

@@ -12,6 +12,7 @@ import typer
 
 from pipelines.cli_audit import audit_app
 from pipelines.cli_measure import check_app, eval_app
+from pipelines.cli_messages import oppose
 from pipelines.cli_month import month
 from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, trail_app, user_app
@@ -35,6 +36,7 @@ app = typer.Typer(
     "    bilan demo\n\n"
     "Not a medical device: results are for information and quality review.",
 )
+app.command()(oppose)
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
 app.command("month")(month)

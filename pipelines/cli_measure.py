@@ -32,8 +32,8 @@ def check_dicom(
     from inference.check import check_dicom as judge  # noqa: PLC0415
     from inference.settings import DecodeSettings  # noqa: PLC0415
 
-    for path, outcome, reasons in judge(paths, _gate(time_zone), DecodeSettings(), datetime.now(UTC)):
-        _judged(path, outcome, reasons, as_json)
+    for path, outcome, reasons in judge(paths, gate(time_zone), DecodeSettings(), datetime.now(UTC)):
+        judged(path, outcome, reasons, as_json)
 
 
 @check_app.command("hl7")
@@ -48,11 +48,12 @@ def check_hl7(
     """
     from inference.check_hl7 import check_hl7 as judge  # noqa: PLC0415
 
-    for path, outcome, reasons in judge(paths, _gate(time_zone), datetime.now(UTC)):
-        _judged(path, outcome, reasons, as_json)
+    for path, outcome, reasons in judge(paths, gate(time_zone), datetime.now(UTC)):
+        judged(path, outcome, reasons, as_json)
 
 
-def _gate(time_zone: str) -> Any:
+def gate(time_zone: str) -> Any:
+    """Return the gate's settings with this time zone."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415
 
     from inference.settings import GateSettings  # noqa: PLC0415
@@ -63,7 +64,8 @@ def _gate(time_zone: str) -> Any:
         raise typer.BadParameter("not an IANA time zone such as Europe/Paris") from None
 
 
-def _judged(path: Path, outcome: str, reasons: tuple[str, ...], as_json: bool) -> None:
+def judged(path: Path, outcome: str, reasons: tuple[str, ...], as_json: bool) -> None:
+    """Print what became of a file."""
     if as_json:
         typer.echo(json.dumps({"file": str(path), "outcome": outcome, "reasons": list(reasons)}, ensure_ascii=False))
     else:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from inference import fhir, hl7, report_csv
 from inference.hl7 import Entry
 from inference.records import Rejection, ReportEvent
+from inference.report_csv import Export
 from pipelines.config import Config, Site
+from pipelines.errors import ConfigError, Problem
 from pipelines.source_settings import CsvExport, FolderSource
 
 # How a spooled file is to be read again is in its ending.
@@ -50,3 +52,20 @@ def reports(config: Config, site: str, content_id: str) -> Iterator[ReportEvent]
 def _reports(entry: Entry) -> Iterator[ReportEvent]:
     if not isinstance(entry, Rejection):
         yield from (event for event in entry if isinstance(event, ReportEvent))
+
+
+def export(site: Site, source: str = "") -> Export:
+    """Return how the exports of a site's CSV source are written; without a name, of its only one.
+
+    Raises
+    ------
+    ConfigError
+        If the site has no such source, or several and none is named.
+    """
+    known = {one.name: one.csv for one in site.sources if isinstance(one, FolderSource) and one.csv}
+    chosen = known.get(source) if source else next(iter(known.values()), None) if len(known) == 1 else None
+    if chosen is None:
+        names = ", ".join(known) or "none yet"
+        remedy = f"name a source of CSV files; there are: {names}"
+        raise ConfigError([Problem(f"sites/{site.site}.yaml", "sources", remedy)])
+    return chosen.export()
