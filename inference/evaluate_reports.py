@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from inference.accuracy import wilson
 from inference.labels.engine import Label, label
 from inference.labels.pack import LANGUAGES
 
@@ -26,6 +27,7 @@ class Reading:
     """One report: what a person said of it and what the labeller read, with its evidence."""
 
     id: str
+    kind: str
     gold: str
     gold_acuity: str | None
     label: str
@@ -62,6 +64,9 @@ class Scores:
         Reports for a person to read (tier ``review``).
     uncertain_forced
         Share of gold uncertain reports that were called present or absent.
+    intervals
+        Of each share: numerator, denominator, and the ends of Wilson's 95 % interval; none where the
+        denominator is zero.
     """
 
     n: int
@@ -75,6 +80,7 @@ class Scores:
     flip_rate: float | None
     abstentions: int
     uncertain_forced: float | None
+    intervals: Mapping[str, tuple[int, int, float, float]]
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,11 @@ class ReportEvaluation:
     Attributes
     ----------
     scores
-        All scored reports together; `by_language` each language apart.
+        All scored reports together; `by_language` each language apart, `by_kind` each source: the `kind`
+        of the row, or what stands before the first hyphen of its id.
     followup
-        Gold follow-ups, and how many of them were labelled present with acuity ``followup``.
+        How many gold follow-ups were labelled present with acuity ``followup``, and of how many;
+        `followup_interval` holds the ends of Wilson's 95 % interval.
     old
         Gold absent with acuity ``old``, and how many were given both.
     other_language
@@ -99,7 +107,9 @@ class ReportEvaluation:
 
     scores: Scores
     by_language: Mapping[str, Scores]
+    by_kind: Mapping[str, Scores]
     followup: tuple[int, int]
+    followup_interval: tuple[float, float] | None
     old: tuple[int, int]
     other_language: int
     rejected: Mapping[str, int]
@@ -134,12 +144,18 @@ def evaluate_reports(path: Path) -> ReportEvaluation:
     readings = tuple(_reading(row, answer) for row, answer in zip(rows, answers, strict=True))
     known = [reading for reading in readings if reading.language in LANGUAGES]
     main = [reading for reading in known if reading.gold_acuity != "followup"]
+    followup = _recognised(known, "present", "followup")
     return ReportEvaluation(
         scores=score(main),
         by_language={
             language: score([reading for reading in main if reading.language == language]) for language in LANGUAGES
         },
-        followup=_recognised(known, "present", "followup"),
+        by_kind={
+            kind: score([reading for reading in main if reading.kind == kind])
+            for kind in sorted({reading.kind for reading in main})
+        },
+        followup=followup,
+        followup_interval=_interval(*followup)[2:] if followup[1] else None,
         old=_recognised(known, "absent", "old"),
         other_language=len(readings) - len(known),
         rejected=dict(rejected),
@@ -158,19 +174,35 @@ def score(readings: Iterable[Reading]) -> Scores:
     flips = binary["present", "absent"] + binary["absent", "present"]
     uncertain = sum(pairs["uncertain", answer] for answer in LABELS)
     decidable = sum(pairs[gold, answer] for gold in LABELS[:2] for answer in LABELS)
+    right = sum(pairs[name, name] for name in LABELS)
+    forced = pairs["uncertain", "present"] + pairs["uncertain", "absent"]
+    shares = {
+        "accuracy": (right, len(readings)),
+        "sensitivity": (yes, yes + binary["present", "absent"]),
+        "specificity": (no, no + binary["absent", "present"]),
+        "decided": (yes + no + flips, decidable),
+        "flip_rate": (flips, yes + no + flips),
+        "uncertain_forced": (forced, uncertain),
+    }
     return Scores(
         n=len(readings),
         confusion={gold: {answer: pairs[gold, answer] for answer in LABELS} for gold in LABELS},
-        accuracy=_ratio(sum(pairs[name, name] for name in LABELS), len(readings)),
+        accuracy=_ratio(*shares["accuracy"]),
         macro_f1=_macro_f1(pairs),
-        sensitivity=_ratio(yes, yes + binary["present", "absent"]),
-        specificity=_ratio(no, no + binary["absent", "present"]),
-        decided=_ratio(yes + no + flips, decidable),
+        sensitivity=_ratio(*shares["sensitivity"]),
+        specificity=_ratio(*shares["specificity"]),
+        decided=_ratio(*shares["decided"]),
         flips=flips,
-        flip_rate=_ratio(flips, yes + no + flips),
+        flip_rate=_ratio(*shares["flip_rate"]),
         abstentions=sum(reading.tier == "review" for reading in readings),
-        uncertain_forced=_ratio(pairs["uncertain", "present"] + pairs["uncertain", "absent"], uncertain),
+        uncertain_forced=_ratio(*shares["uncertain_forced"]),
+        intervals={name: _interval(*share) for name, share in shares.items() if share[1]},
     )
+
+
+def _interval(part: int, whole: int) -> tuple[int, int, float, float]:
+    rate = wilson(part, whole)
+    return part, whole, rate.low, rate.high
 
 
 def _macro_f1(pairs: Counter[tuple[str, str]]) -> float | None:
@@ -223,11 +255,17 @@ def _row(line: bytes) -> dict[str, str] | str:
     return {
         "id": str(row.get("id", "")),
         "language": language if isinstance(language, str) else "auto",
+        "kind": _kind(row),
         "text": row["text"],
         "gold": row["gold"],
         **({"acuity": acuity} if isinstance(acuity, str) else {}),
     }
 
 
+def _kind(row: dict[str, object]) -> str:
+    kind = row.get("kind")
+    return kind if isinstance(kind, str) else str(row.get("id", "")).partition("-")[0]
+
+
 def _reading(row: dict[str, str], answer: Label) -> Reading:
-    return Reading(id=row["id"], gold=row["gold"], gold_acuity=row.get("acuity"), **asdict(answer))
+    return Reading(id=row["id"], kind=row["kind"], gold=row["gold"], gold_acuity=row.get("acuity"), **asdict(answer))

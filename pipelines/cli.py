@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli_audit import audit_app
+from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose
 from pipelines.cli_month import month
@@ -43,6 +44,7 @@ app.command("month")(month)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit-sample")
 app.add_typer(trail_app, name="audit")
+app.add_typer(labels_app, name="labels")
 app.command()(serve)
 app.command()(thresholds)
 

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from inference import reasons
-from inference.labels import engine
+from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
 from pipelines import intake, messages, scoring
@@ -27,6 +27,7 @@ from warehouse import (
     audit_sample,
     cases,
     connect,
+    corrections,
     identified,
     ledger,
     load,
@@ -106,16 +107,20 @@ def infer_images(config: Config, site: str, days: Sequence[date], progress: Prog
 
 
 def label_reports(config: Config, site: str, days: Sequence[date], progress: Progress | None = None) -> dict[str, int]:
-    """Label every report event that has no label yet."""
+    """Label every report event that has no label yet, and anew those read with another version of the packs.
+
+    What a person corrected is kept apart and stands (`warehouse.corrections`). A report whose file is no
+    longer in the spool keeps the label that it has.
+    """
     settings, mask = config.site(site), _mask(config, site)
     with writer(config) as connection:
-        files = pending.labels(connection, site)
+        files = pending.labels(connection, site, [pack.load(language).version for language in pack.LANGUAGES])
     labels: list[ReportLabel] = []
     for content_id, wanted in files.items():
         found = messages.reports(config, site, content_id)
         labels += [_label(settings, event) for event in found if mask.of("message_id", event.message_id) in wanted]
     with writer(config) as connection:
-        load.load(connection, "report_label", labels, site=site, pseudonymiser=mask)
+        load.load(connection, "report_label", labels, site=site, pseudonymiser=mask, replace=True)
     if progress and labels:
         progress(f"{site}: {len(labels)} reports read")
     return dict(Counter(label.label for label in labels))
@@ -159,6 +164,7 @@ def _keep_answers(config: Config, site: str, connection: Any) -> None:
     store.migrate()
     with store.reading() as app:
         audit_sample.keep(app, connection, site, _mask(config, site))
+        corrections.keep(app, connection, site, _mask(config, site))
         verdicts.keep(app, connection, site, _mask(config, site))
 
 

@@ -43,6 +43,7 @@ RECORDS: dict[str, Any] = {
     "verdict": rows.VerdictRow,
     "audit_sample": rows.AuditSampleRow,
     "report_reading": rows.ReportReadingRow,
+    "report_correction": rows.ReportCorrectionRow,
     "study": StudyRow,
 }
 

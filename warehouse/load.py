@@ -60,6 +60,7 @@ TABLES = frozenset(
         "opposition",
         "audit_sample",
         "report_reading",
+        "report_correction",
         "verdict",
         "study",
     }

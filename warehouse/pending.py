@@ -37,9 +37,10 @@ def _images(connection: DuckDBPyConnection, name: str, **given: object) -> list[
     return [PendingImage(*row) for row in connection.execute(statement(name), given).fetchall()]
 
 
-def labels(connection: DuckDBPyConnection, site: str) -> dict[str, set[str]]:
-    """Return report events without a label, by the `content_id` of the file that holds their text."""
-    found = connection.execute(statement("unlabelled_events"), {"site": site}).fetchall()
+def labels(connection: DuckDBPyConnection, site: str, packs: Sequence[str]) -> dict[str, set[str]]:
+    """Return by `content_id` the report events without a label of one of these versions of the language packs."""
+    given = {"site": site, "packs": list(packs)}
+    found = connection.execute(statement("unlabelled_events"), given).fetchall()
     return {content_id: set(messages) for content_id, messages in found}
 
 

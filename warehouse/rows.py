@@ -120,3 +120,17 @@ class ReportReadingRow:
     acuity: str
     read_at: datetime
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCorrectionRow:
+    """What a person set right in the label of a report; the highest `place` counts, `author` is a pseudonym."""
+
+    site: str
+    message_id: str
+    place: int
+    author: str
+    label: str
+    acuity: str
+    corrected_at: datetime
+    key_id: str

@@ -27,6 +27,9 @@ _MARK = re.compile(r"[,()?]|$")
 _COMMA = re.compile(r"[,()]")
 # Words, then a colon: what follows is said for itself ("not a sprain: fracture").
 _COLON = re.compile(r"\w\s*:")
+# "Bones free of fracture": a statement that governs the word after it.
+_OF = frozenset(("", "of", "from", "de", "d"))
+_PLACED = re.compile(r"\s+(?:at|in|of|on|along|through|involving|de|du|des|d|au)\b")
 _ARTICLE = 6
 _ONE_WORD = 16
 _ASKED = re.compile(r"\?\s{0,2}(?:[\w/'-]{1,20}\s+){0,4}\Z")
@@ -138,7 +141,7 @@ class _Reading:
             return self._ends_segment(cue)
         if "," in between or "(" in between:
             return between.rstrip()[-1:] in (",", "(") and self._ends_segment(cue)
-        if cue.kind != "hedge":
+        if cue.kind != "hedge" or (not between.strip() and _PLACED.match(self.text, cue.end)):
             return True
         verb = _VERB.search(between) is not None
         return (not self.adjective_first or verb or self._ends_segment(cue)) and len(between.split()) <= 9
@@ -333,6 +336,8 @@ class _Reading:
             token = self.tokens[index]
             if token.kind == "stop":
                 return None
+            if token.kind == "intact" and self._between(token, trigger).strip() in _OF:
+                return token
             if token.kind in _NEGATIONS:
                 return token if self._reaches(token, trigger) else None
         return None

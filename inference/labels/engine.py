@@ -16,6 +16,8 @@ from inference.labels.text import Plain, normalise
 
 # No report speaks of a fracture so often; beyond, a person must look.
 MOST_MENTIONS = 200
+# Characters of a sentence that asks for a fracture and says nothing else.
+_BARE = 24
 
 
 @dataclass(frozen=True)
@@ -126,12 +128,21 @@ def _decide(text: str, sentences: list[Sentence], found: list[Mention], pack: Pa
 
 
 def _not_affirmed(hedged: list[Mention], old: list[Mention], absent: list[Mention]) -> _Decision:
-    if hedged:
+    if hedged and not _answered(hedged, absent):
         return _decision("uncertain", "none", hedged[-1])
     if old:
         return _decision("absent", "old", old[-1])
     explicit = [mention for mention in absent if mention.trigger.kind in FRACTURES]
     return _decision("absent", "none", (explicit or absent)[0])
+
+
+def _answered(hedged: list[Mention], absent: list[Mention]) -> bool:
+    """Whether the doubts are the bare question of the request, and a denial follows: "Fracture? No bony injury."."""
+    asked = all(
+        "question mark" in mention.rules and mention.sentence.end - mention.sentence.start <= _BARE
+        for mention in hedged
+    )
+    return asked and any(not m.other and m.sentence.start > hedged[-1].sentence.start for m in absent)
 
 
 def _healed_since(text: str, healing: list[Mention], old: list[Mention], pack: Pack) -> Mention | None:

@@ -13,17 +13,19 @@ from inference.labels.phrases import Lexer, compile_phrase
 from inference.labels.text import fold
 
 LANGUAGES = ("en", "fr")
+ENGINE = ("assertion.py", "engine.py", "language.py", "markup.py", "phrases.py", "sections.py", "text.py")
 FILES = ("assertions.toml", "sections.toml", "triggers.toml")
 
 
 @dataclass(frozen=True)
 class Pack:
-    """One language: its lexers, its word lists, and a version that changes with any phrase.
+    """One language: its lexers, its word lists, and a version that changes with any phrase or rule.
 
     Attributes
     ----------
     version
-        ``fr-`` or ``en-`` and the first 12 hexadecimal digits of the SHA-256 of the pack's files.
+        ``fr-`` or ``en-`` and the first 12 hexadecimal digits of the SHA-256 of the engine's modules and
+        the pack's files: what gives the same version gives the same labels.
     words
         Triggers and assertions.
     normal
@@ -74,7 +76,7 @@ def load(language: str) -> Pack:
         When a phrase of the pack cannot be read.
     """
     folder = resources.files("inference.labels") / language
-    digest = hashlib.sha256()
+    digest = _engine()
     tables: dict[str, dict[str, list[str]]] = {}
     for name in FILES:
         # Line ends must not change the version when a file is checked out on another system.
@@ -82,6 +84,15 @@ def load(language: str) -> Pack:
         digest.update(name.encode() + b"\0" + content + b"\0")
         tables[name] = tomllib.loads(content.decode("utf-8"))
     return _build(language, f"{language}-{digest.hexdigest()[:12]}", tables)
+
+
+def _engine() -> hashlib._Hash:
+    """A digest begun with the modules that read: a change in them changes labels as a phrase does."""
+    digest = hashlib.sha256()
+    for name in ENGINE:
+        content = (resources.files("inference.labels") / name).read_bytes().replace(b"\r\n", b"\n")
+        digest.update(name.encode() + b"\0" + content + b"\0")
+    return digest
 
 
 def _build(language: str, version: str, tables: dict[str, dict[str, list[str]]]) -> Pack:

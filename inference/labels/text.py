@@ -80,7 +80,7 @@ class _Table(dict[int, str]):
 
 _TABLE = _Table()
 # "#" before a word means fracture; alone on its line it marks a title.
-_FRACTURE_SIGN = r"(?<![\w#&])#(?=[ ]?[^\W\d])(?!(?<=\n#)[^\n.]{0,60}\n)"
+_FRACTURE_SIGN = r"(?<![\w#&])#(?=[ ]?[^\W\d])(?!(?<=\n#)[^\n.]{0,60}\n)|(?i:(?<=no )|(?<=pas de ))#(?!\d)"
 # Characters that must vanish or grow: combining marks, ligatures and the fracture sign.
 _NOT_ONE_TO_ONE = re.compile("[\u0300-\u036f\u0152\u0153\u00c6\u00e6\ufb00-\ufb06]|\r\n|\r|" + _FRACTURE_SIGN)
 _GROW = {

@@ -53,6 +53,10 @@ def test_figures_counted_by_hand(tmp_path: Path) -> None:
     assert scores.confusion["absent"] == {
         "present": 0, "absent": 2, "uncertain": 1, "not_addressed": 0,
     }  # fmt: skip
+    assert scores.intervals["accuracy"][:2] == (5, 8)
+    # Wilson's interval of 5 in 8, by its formula.
+    assert scores.intervals["accuracy"][2:] == pytest.approx((0.305742, 0.863156), abs=1e-5)
+    assert sum(each.n for each in result.by_kind.values()) == scores.n
     assert result.by_language["fr"].n == 1
     assert result.followup == (1, 2)
     assert result.old == (1, 1)

@@ -207,7 +207,7 @@ with judged as (
         end as reason,
         case when reason is null then study.report_label end as label
     from study
-    left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+    left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
     where study.site = $site and study.day >= $start and study.day < $end
 ),
 counted as (

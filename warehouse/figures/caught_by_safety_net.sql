@@ -17,7 +17,7 @@ select
     count(*) as denominator,
     {'not_reviewed': count(*) filter (study.verdict is null or study.verdict_at > $cut)} as excluded
 from study
-left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
 where study.site = $site and study.day >= $start and study.day < $end
     and study.ai_result in ('positive', 'doubtful')
     and study.report_state in ('final', 'corrected')

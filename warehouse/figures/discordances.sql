@@ -58,7 +58,7 @@ with compared as (
         case when study.report_final is not null then greatest(study.ai_completed, study.report_final) end as known_at,
         study.verdict is not null and coalesce(study.verdict_at <= $cut, true) as reviewed
     from study
-    left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+    left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
     where study.site = $site and study.day >= $start and study.day < $end
         and study.ai_result in ('positive', 'doubtful', 'negative')
         and study.report_state in ('final', 'corrected')

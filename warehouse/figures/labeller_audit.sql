@@ -115,7 +115,7 @@ judged as (
     left join (
         select study.study_uid, study.report_message_id, study.ai_result, study.report_label
         from study
-        left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+        left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
         where study.site = $site
             and study.ai_result in ('positive', 'doubtful', 'negative')
             and study.report_label in ('present', 'absent')

@@ -10,7 +10,7 @@ select
     report_label.evidence
 from report_match
 join report_event using (site, message_id)
-left join report_label using (site, message_id)
+left join standing_label as report_label using (site, message_id)
 where report_match.site = $site and report_match.study_uid = $study and report_match.agrees
 order by
     report_event.event_at nulls first,

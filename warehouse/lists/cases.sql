@@ -49,7 +49,7 @@ select
     coalesce(not list_contains(model.regions, coalesce(judged.region, 'unknown')), false) as outside_scope
 from judged
 left join model on model.model_sha256 = judged.model_sha256
-left join report_label on report_label.site = judged.site and report_label.message_id = judged.report_message_id
+left join standing_label as report_label on report_label.site = judged.site and report_label.message_id = judged.report_message_id
 where judged.todo is not null or $study is not null
 order by
     list_position(

@@ -20,7 +20,7 @@ select
     study.verdict_at,
     study.origin
 from study
-left join report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
+left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
 where study.site = $site and study.day >= $start and study.day < $end
     and study.ai_result in ('positive', 'doubtful', 'negative')
     and study.report_state in ('final', 'corrected')

@@ -116,7 +116,7 @@ event as materialized (
         ) as place
     from report_match
     inner join report_event on report_match.site = report_event.site and report_match.message_id = report_event.message_id
-    left join report_label on report_event.site = report_label.site and report_event.message_id = report_label.message_id
+    left join standing_label as report_label on report_event.site = report_label.site and report_event.message_id = report_label.message_id
     where report_match.site = $site and report_match.agrees
 ),
 
