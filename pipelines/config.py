@@ -18,6 +18,7 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
 from pipelines.source_settings import SITE_NAME, FolderSource, Strict
@@ -182,6 +183,7 @@ class Machine(Strict):
     model_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     smtp: Smtp | None = None
+    web: Web = Web()
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
 

@@ -22,7 +22,7 @@ from inference.simulation.plan import plan
 from inference.simulation.site import DEMO_SITES, SiteModel
 from inference.simulation.study import SimulatedStudy
 from pipelines import config as configuration
-from pipelines import dagster_run
+from pipelines import dagster_run, users
 from pipelines import night as use_case
 from pipelines.config import Config
 from pipelines.errors import BilanError, ConfigError, Problem
@@ -32,6 +32,14 @@ from warehouse import connect, load, pseudonym
 
 MARK = "demo.json"
 EARLIER_MONTHS = 13
+# Login: name, role, language.
+ACCOUNTS = {
+    "clinician": ("Dr Camille Roux", f"clinician@{DEMO_SITES[0].site}", "fr"),
+    "head": ("Dr Hélène Marchand", f"department_head@{DEMO_SITES[0].site}", "fr"),
+    "partner": ("Paul Novak", "partnership_manager", "en"),
+    "admin": ("Anne Admin", "administrator", "en"),
+    "auditor": ("Omar Auditor", "auditor", "en"),
+}
 Say = Callable[[str], None]
 
 
@@ -80,7 +88,8 @@ def run(
                 f"the report of {site.site} was not made; see its run in Dagster: bilan dagster --home {home}"
             )
         made += result["made"]
-    say(_closing(home, made, time.monotonic() - started))
+    password = make_accounts(config)
+    say(_closing(home, made, password, time.monotonic() - started))
     return {"home": str(home), "made": made}
 
 
@@ -105,7 +114,9 @@ def create(home: Path, say: Say) -> None:
     (home / "keys").chmod(0o700)
     (home / MARK).write_text("{}\n", encoding="utf-8")
     (home / "bilan.yaml").write_text(
-        "# A demonstration: our clock reads the morning after each night.\nsimulated_clock: true\n", encoding="utf-8"
+        "# A demonstration: our clock reads the morning after each night.\nsimulated_clock: true\n"
+        "web: {second_factor: []}\n",
+        encoding="utf-8",
     )
     for site in DEMO_SITES:
         for content in ("dicom", "hl7"):
@@ -190,7 +201,17 @@ def _night(
     return list(result["made"])
 
 
-def _closing(home: Path, made: list[str], seconds: float) -> str:
+def make_accounts(config: Config) -> str:
+    """Make one account for each role; return their password."""
+    from reports.web import passwords  # noqa: PLC0415 - not needed before
+
+    password = passwords.one_time()
+    for login, (name, role, language) in ACCOUNTS.items():
+        users.add(config, login, name, [role], language, password)
+    return password
+
+
+def _closing(home: Path, made: list[str], password: str, seconds: float) -> str:
     lists = [path for path in made if path.endswith(".html")]
     reports = [path for path in made if path.endswith(".pdf")]
     lines = [
@@ -203,7 +224,12 @@ def _closing(home: Path, made: list[str], seconds: float) -> str:
         "Flagged lists (open in a browser):",
         *(f"  {path}" for path in lists),
         "",
+        "Web application (http://127.0.0.1:8080), one account for each role:",
+        *(f"  {login:12} {role.replace('@', ' at ')}" for login, (_, role, _) in ACCOUNTS.items()),
+        f"  password of all: {password}",
+        "",
         "Next:",
+        f"  .venv/bin/bilan serve --home {home}",
         f"  xdg-open {reports[0]}" if reports else "",
         f"  .venv/bin/bilan dagster --home {home}      # the runs, assets and checks, on http://127.0.0.1:3000",
         f"  .venv/bin/bilan figures --home {home} --site {DEMO_SITES[0].site} --month {Path(reports[0]).parent.name}"

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
 from pipelines.config import Config
+from pipelines.errors import BilanError
 from pipelines.viewing import Viewing
 from reports.web.app import create
 from reports.web.settings import Services, SiteInfo, WebSettings
 from warehouse.published import Published
+from warehouse.web_sessions import Limits
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+class ServeError(BilanError):
+    """The application would be served in a way that is not safe; the text says what to set."""
 
 
 def settings(config: Config) -> WebSettings:
     """Return the application's settings from the home directory."""
+    web = config.machine.web
+    public = urlsplit(web.public_address or "")
     return WebSettings(
         app_store=config.app_store,
         published=config.published,
@@ -27,6 +41,10 @@ def settings(config: Config) -> WebSettings:
             SiteInfo(site.site, site.name, site.language, site.time_zone, site.pacs_link)
             for site in config.sites.values()
         ),
+        hosts=tuple(name for name in (*LOOPBACK, public.hostname) if name),
+        secure=web.certificate is not None or public.scheme == "https",
+        limits=Limits(timedelta(minutes=web.idle_minutes), timedelta(hours=web.absolute_hours)),
+        second_factor=frozenset(web.second_factor),
         demonstration=config.machine.simulated_clock,
     )
 
@@ -51,13 +69,45 @@ def _doctor(home: Path) -> list[dict[str, Any]]:
 
 
 def run(config: Config, host: str, port: int) -> None:
-    """Serve until stopped."""
+    """Serve until stopped.
+
+    Raises
+    ------
+    ServeError
+        If others could reach the application without TLS.
+    """
+    web = config.machine.web
+    certificate, key = (str(config.home / path) if path else None for path in (web.certificate, web.key))
+    if not (certificate or web.trusted_proxies or _loopback(host)):
+        raise ServeError(
+            "passwords would go over the network unencrypted: set web.certificate and web.key in bilan.yaml, or "
+            "web.trusted_proxies behind a proxy with TLS, or listen on 127.0.0.1"
+        )
     told = settings(config)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("bilan").setLevel(logging.INFO)
+    application = create(replace(told, hosts=(*told.hosts, host)), services(config))
     uvicorn.run(
-        create(replace(told, hosts=(*told.hosts, host)), services(config)),
+        application,
         host=host,
         port=port,
-        access_log=False,
+        http="h11",  # the stricter of the two parsers, with a limit on the size of headers
+        h11_max_incomplete_event_size=32 * 1024,
+        limit_concurrency=400,
+        timeout_keep_alive=15,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        # Only who is named is believed about the address of the client; by default nobody is.
+        proxy_headers=bool(web.trusted_proxies),
+        forwarded_allow_ips=list(web.trusted_proxies),
+        access_log=False,  # it would write addresses; `reports.web.traffic` writes our own
         server_header=False,
-        log_level="warning",
+        log_config=None,
     )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

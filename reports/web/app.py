@@ -14,6 +14,7 @@ from reports.web import menu, routes
 from reports.web.guard import words_of
 from reports.web.headers import Headers
 from reports.web.settings import Services, WebSettings
+from reports.web.traffic import Traffic
 from reports.web.visit import Application, Visit
 from warehouse.app_store import AppStore
 from warehouse.published import Published
@@ -63,6 +64,7 @@ def create(settings: WebSettings, services: Services) -> Starlette:
         routes=routes.routes(app),
         middleware=[
             Middleware(Headers, secure=settings.secure),
+            Middleware(Traffic),
             Middleware(TrustedHostMiddleware, allowed_hosts=list(settings.hosts)),
         ],
         exception_handlers={HTTPException: failed, 500: failed},

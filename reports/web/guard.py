@@ -7,9 +7,12 @@ and demands the anti-forgery value of every request that changes something.
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from pathlib import PurePath
 from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
@@ -21,10 +24,14 @@ from reports.language import LOCALES, Language, language
 from reports.web import user as users
 from reports.web.row import ANYONE, HALF_SIGNED_IN, SIGNED_IN, Row
 from reports.web.settings import SiteInfo, WebSettings
+from reports.web.traffic import ROUTE
 from reports.web.user import User
 from reports.web.visit import Application, Visit, csrf
 from warehouse import accounts, web_sessions
+from warehouse.errors import WarehouseError
 from warehouse.web_sessions import WebSession
+
+LOG = logging.getLogger("bilan.web")
 
 SAFE = ("GET", "HEAD")
 FORM = "application/x-www-form-urlencoded"
@@ -48,10 +55,25 @@ def guarded(app: Application, row: Row) -> Callable[[Request], Awaitable[Respons
     """Return the ASGI answer of a row: its page function behind the guard."""
 
     async def answer(request: Request) -> Response:
+        request.scope[ROUTE] = row.name
         body = b"" if request.method in SAFE else await _body(request, row.body_limit)
-        return await run_in_threadpool(_answer, app, row, request, body)
+        try:
+            return await run_in_threadpool(_answer, app, row, request, body)
+        except HTTPException:
+            raise
+        except WarehouseError as error:
+            LOG.warning("%s: %s", row.name, type(error).__name__)
+            raise HTTPException(503) from None
+        except Exception as error:  # noqa: BLE001 - its text could hold a field's value: only the place is noted
+            LOG.error("%s: %s at %s", row.name, type(error).__name__, _place(error))  # noqa: TRY400
+            raise HTTPException(500) from None
 
     return answer
+
+
+def _place(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return " < ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from reports.web.traffic import ROUTE
+
 PREFIX = "/static/"
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -76,6 +78,7 @@ def address(name: str) -> str:
 
 async def answer(request: Request) -> Response:
     """Send a static file. Its address changes with its content, so browsers keep it for good."""
+    request.scope[ROUTE] = "static"
     file = _by_address().get(PREFIX + request.path_params["name"])
     if file is None:
         raise HTTPException(404)
