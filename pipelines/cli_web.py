@@ -49,6 +49,9 @@ def user_add(
     ],
     name: Annotated[str, typer.Option(help="Name shown to others.")] = "",
     language: Annotated[str, typer.Option(help="fr or en.")] = "fr",
+    single_sign_on: Annotated[
+        bool, typer.Option("--single-sign-on", help="No password: only through the hospital's identity provider.")
+    ] = False,
     home: Home = HOME,
 ) -> None:
     """Make an account and print its one-time password.
@@ -58,7 +61,12 @@ def user_add(
     from pipelines import users  # noqa: PLC0415
 
     with clear_errors():
-        account, password = users.add(_load(home), login, name, role, language)
+        if language not in ("fr", "en"):
+            raise typer.BadParameter("write fr or en")
+        account, password = users.add(_load(home), login, name, role, language, single_sign_on=single_sign_on)
+    if single_sign_on:
+        typer.echo(f"{account.login}: signs in through the identity provider")
+        return
     typer.echo(f"{account.login}: one-time password {password} (valid {users.ONE_TIME_DAYS} days)")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,27 @@ def months(
                     dg.AssetMaterialization("monthly_report", partition=key, metadata=metadata)
                 )
     return results
+
+
+def last_runs(home: Path, n: int = 20) -> list[dict[str, Any]]:
+    """Return the last runs in Dagster's history: job, partition, status and start (UTC, or None)."""
+    variables = environment(home.resolve())
+    if not (Path(variables["DAGSTER_HOME"]) / "dagster.yaml").is_file():
+        return []
+    os.environ.update(variables)
+    import dagster as dg  # noqa: PLC0415 - only once its home is set
+
+    with dg.DagsterInstance.get() as instance:
+        found = instance.get_run_records(limit=n)
+    return [
+        {
+            "job": record.dagster_run.job_name,
+            "partition": record.dagster_run.tags.get("dagster/partition", ""),
+            "status": record.dagster_run.status.value.lower(),
+            "started": datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None,
+        }
+        for record in found
+    ]
 
 
 def _execute(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from inference import reasons
+from pipelines import retry, users
 from pipelines.config import Config
 from pipelines.errors import BilanError
 from pipelines.viewing import Viewing
 from reports.web.app import create
-from reports.web.settings import Services, SiteInfo, WebSettings
+from reports.web.settings import Provider, Services, SiteInfo, WebSettings
 from warehouse.published import Published
 from warehouse.web_sessions import Limits
 
@@ -46,6 +48,31 @@ def settings(config: Config) -> WebSettings:
         limits=Limits(timedelta(minutes=web.idle_minutes), timedelta(hours=web.absolute_hours)),
         second_factor=frozenset(web.second_factor),
         demonstration=config.machine.simulated_clock,
+        provider=_provider(config),
+    )
+
+
+def _provider(config: Config) -> Provider | None:
+    web = config.machine.web
+    if web.single_sign_on is None:
+        return None
+    told = web.single_sign_on
+    try:
+        secret = (config.home / told.client_secret_file).read_text(encoding="utf-8").strip()
+    except OSError:
+        raise ServeError(
+            "web.single_sign_on.client_secret_file cannot be read; put the client's secret there"
+        ) from None
+    return Provider(
+        issuer=told.issuer,
+        client_id=told.client_id,
+        client_secret=secret,
+        public_address=web.public_address or "",
+        label=told.label,
+        scopes=told.scopes,
+        login_claim=told.login_claim,
+        roles_claim=told.roles_claim,
+        roles={group: users.granted(config, roles) for group, roles in told.roles.items()},
     )
 
 
@@ -59,7 +86,24 @@ def services(config: Config) -> Services:
         report_text=viewing.report_text,
         links=viewing.links,
         doctor=partial(_doctor, config.home),
+        runs=partial(_runs, config),
+        reason=_reason,
+        retry=partial(_retry, config),
     )
+
+
+def _reason(code: str, language: str) -> str:
+    return reasons.sentence(code, language) if code in reasons.REASONS else code
+
+
+def _retry(config: Config, site: str, content_id: str) -> str:
+    return retry.retry(config, site, content_id, datetime.now(UTC))
+
+
+def _runs(config: Config) -> list[dict[str, Any]]:
+    from pipelines import dagster_run  # noqa: PLC0415 - loads much
+
+    return dagster_run.last_runs(config.home)
 
 
 def _doctor(home: Path) -> list[dict[str, Any]]:

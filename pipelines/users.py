@@ -98,19 +98,30 @@ def change_roles(config: Config, login: str, granted_roles: Iterable[str], revok
 
 
 def add(
-    config: Config, login: str, name: str, roles: Iterable[str], language: str = "fr", password: str | None = None
+    config: Config,
+    login: str,
+    name: str,
+    roles: Iterable[str],
+    language: str = "fr",
+    password: str | None = None,
+    *,
+    single_sign_on: bool = False,
 ) -> tuple[Account, str]:
-    """Make an account; return it with its password: a one-time one, unless one is given."""
+    """Make an account; return it with its password: a one-time one, unless one is given.
+
+    With `single_sign_on` it has none: its owner signs in through the hospital's identity provider.
+    """
     from reports.web import passwords  # noqa: PLC0415 - keeps `--help` quick
 
-    chosen = password or passwords.one_time()
+    chosen = "" if single_sign_on else password or passwords.one_time()
+    one_time = not single_sign_on and password is None
     made = accounts.add(
         store(config),
         login=login,
         name=name or login,
         language=language,
-        password_hash=passwords.hashed(chosen),
-        one_time_until=None if password else datetime.now(UTC) + timedelta(days=ONE_TIME_DAYS),
+        password_hash=passwords.hashed(chosen) if chosen else None,
+        one_time_until=datetime.now(UTC) + timedelta(days=ONE_TIME_DAYS) if one_time else None,
         roles=granted(config, roles),
         by=actor(),
     )

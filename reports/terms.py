@@ -72,6 +72,7 @@ TERMS: dict[str, dict[str, str]] = {
         "user_enabled": "account opened",
         "password_changed": "password changed",
         "second_factor_changed": "second factor changed",
+        "identity_bound": "account bound to the identity provider",
         "session_ended": "session ended",
         "role_granted": "role given",
         "role_revoked": "role taken away",

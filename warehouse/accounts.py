@@ -95,6 +95,12 @@ def by_id(store: AppStore, user_id: str) -> Account | None:
         return _one(connection, "user_by_id", {"user_id": user_id})
 
 
+def by_subject(store: AppStore, subject: str) -> Account | None:
+    """Return the account bound to a person of the identity provider (issuer and subject)."""
+    with store.reading() as connection:
+        return _one(connection, "user_by_subject", {"oidc_subject": subject})
+
+
 def every(store: AppStore) -> list[Account]:
     """Return all accounts, by login."""
     with store.reading() as connection:
@@ -148,6 +154,24 @@ def revoke(store: AppStore, user_id: str, role: str, site: str, by: Actor) -> No
     with store.writing() as connection:
         if change(connection, "role_revoke", {"user_id": user_id, "role": role, "site": site}):
             audit.append(connection, "role_revoked", by, about=user_id, detail={"role": role, "site": site})
+
+
+def set_roles(store: AppStore, user_id: str, roles: frozenset[tuple[str, str]], by: Actor) -> None:
+    """Give an account these roles and no other."""
+    with store.writing() as connection:
+        had = {(row["role"], row["site"]) for row in rows(connection, "user_roles", {"user_id": user_id})}
+        for role, site in sorted(had - roles):
+            change(connection, "role_revoke", {"user_id": user_id, "role": role, "site": site})
+            audit.append(connection, "role_revoked", by, about=user_id, detail={"role": role, "site": site})
+        for role, site in sorted(roles - had):
+            _grant(connection, user_id, role, site, by)
+
+
+def bind_subject(store: AppStore, user_id: str, subject: str, by: Actor) -> None:
+    """Bind an account to a person of the identity provider, for good."""
+    with store.writing() as connection:
+        change(connection, "user_bind_subject", {"user_id": user_id, "oidc_subject": subject})
+        audit.append(connection, "identity_bound", by, about=user_id)
 
 
 def set_language(store: AppStore, user_id: str, language: str) -> None:

@@ -49,6 +49,7 @@ KINDS: Mapping[str, Kind] = {
     "user_enabled": Kind("110113", "110137", "U"),
     "password_changed": Kind("110113", "110137", "U"),
     "second_factor_changed": Kind("110113", "110137", "U"),
+    "identity_bound": Kind("110113", "110137", "U"),
     "session_ended": Kind("110113", "110137", "D"),
     "role_granted": Kind("110113", "110136", "C"),
     "role_revoked": Kind("110113", "110136", "D"),
@@ -171,6 +172,7 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     before: int | None = None
+    sites: tuple[str, ...] | None = None
 
 
 def latest(store: AppStore, wanted: Filter, n: int) -> list[dict[str, Any]]:
@@ -181,6 +183,7 @@ def latest(store: AppStore, wanted: Filter, n: int) -> list[dict[str, Any]]:
         "since": as_text(wanted.since) if wanted.since else None,
         "until": as_text(wanted.until) if wanted.until else None,
         "before": wanted.before,
+        "sites": None if wanted.sites is None else json.dumps(wanted.sites),
         "n": n,
     }
     with store.reading() as connection:

@@ -9,13 +9,38 @@ from types import ModuleType
 
 from starlette.routing import Route
 
-from reports.web import account, preferences, sign_in, sign_in_steps, start, static
+from reports.web import (
+    account,
+    admin_machine,
+    admin_sessions,
+    admin_site,
+    admin_trail,
+    admin_users,
+    preferences,
+    sign_in,
+    sign_in_steps,
+    single_sign_on,
+    start,
+    static,
+)
 from reports.web.guard import guarded
 from reports.web.row import Row
 from reports.web.visit import Application
 
 # In the order of the navigation.
-SCREENS: tuple[ModuleType, ...] = (start, sign_in, sign_in_steps, preferences, account)
+SCREENS: tuple[ModuleType, ...] = (
+    start,
+    sign_in,
+    sign_in_steps,
+    single_sign_on,
+    preferences,
+    account,
+    admin_users,
+    admin_sessions,
+    admin_site,
+    admin_machine,
+    admin_trail,
+)
 
 
 def rows() -> tuple[Row, ...]:

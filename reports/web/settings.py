@@ -22,6 +22,25 @@ class SiteInfo:
     pacs_link: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The hospital's OpenID Connect provider.
+
+    `roles` gives pairs of role and site for each value of `roles_claim`; empty: the account's own stand.
+    `public_address` is where browsers find us, without a slash at its end.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    public_address: str
+    label: str = "SSO"
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    login_claim: str = "email"
+    roles_claim: str = "groups"
+    roles: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+
+
 LIMITS = Limits(idle=timedelta(minutes=30), absolute=timedelta(hours=12))
 
 
@@ -64,6 +83,7 @@ class WebSettings:
     limits: Limits = LIMITS
     second_factor: frozenset[str] = frozenset()
     demonstration: bool = False
+    provider: Provider | None = None
 
     def site(self, name: str) -> SiteInfo:
         """Return one site's facts."""
@@ -88,6 +108,14 @@ def _no_text(site: str, message_id: str) -> ReportText | None:
 
 def _no_links(site: str, study_uids: Sequence[str]) -> Mapping[str, str]:
     return {}
+
+
+def _no_retry(site: str, content_id: str) -> str:
+    return "gone"
+
+
+def _no_reason(code: str, language: str) -> str:
+    return code
 
 
 def _nothing(*_: object) -> list[dict[str, Any]]:
@@ -118,6 +146,10 @@ class Services:
     """(site, message pseudonym): what the radiologist wrote, or None."""
     links: Callable[[str, Sequence[str]], Mapping[str, str]] = _no_links
     """(site, study pseudonyms): the PACS viewer's address of each, where it is known."""
+    reason: Callable[[str, str], str] = _no_reason
+    """(reason code, language): the sentence for people."""
+    retry: Callable[[str, str], str] = _no_retry
+    """(site, content pseudonym): read a refused file again; accepted, refused, busy or gone."""
     doctor: Callable[[], Sequence[dict[str, Any]]] = field(default=_nothing)
     """Examinations with name, ok, found and remedy."""
     runs: Callable[[], Sequence[dict[str, Any]]] = field(default=_nothing)

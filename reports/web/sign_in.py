@@ -112,7 +112,13 @@ def query(visit: Visit) -> str:
     return f"?next={target}" if target else ""
 
 
-def _page(visit: Visit, status: int, *, refused: bool = False, wait: int | None = None) -> Response:
+def refuse(visit: Visit, status: int, why: str) -> Response:
+    """Show the sign-in page with a reason in words (an English message of the catalogue)."""
+    return _page(visit, status, problem=visit.words.text(why))
+
+
+def _page(visit: Visit, status: int, *, refused: bool = False, wait: int | None = None, problem: str = "") -> Response:
+    provider = visit.app.settings.provider
     return visit.page(
         "sign_in.html.j2",
         status=status,
@@ -120,6 +126,9 @@ def _page(visit: Visit, status: int, *, refused: bool = False, wait: int | None 
         refused=refused,
         wait=wait,
         login=visit.fields.get("login", ""),
+        problem=problem,
+        provider=provider.label if provider else None,
+        query=query(visit),
     )
 
 

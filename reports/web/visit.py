@@ -130,6 +130,12 @@ class Visit:
         return Actor(user_id, self.address, self.app.services.now(), site)
 
     @property
+    def time_zone(self) -> str:
+        """The time zone of the page's site, else of the user's first one."""
+        site = self.site or next((self.app.settings.site(name) for name in self.who.sites()), None)
+        return site.time_zone if site else "UTC"
+
+    @property
     def csrf(self) -> str:
         """What each form and each htmx request must bring along; bound to the cookie."""
         return csrf(self.secret)
@@ -149,10 +155,9 @@ class Visit:
             raise missing()
         return thing
 
-    def moment(self, moment: datetime) -> str:
-        """Return a time in the reader's time zone: that of the page's site, else of the user's first one."""
-        site = self.site or next((self.app.settings.site(name) for name in self.who.sites()), None)
-        return self.words.moment(moment, site.time_zone if site else "UTC", "day_time")
+    def moment(self, moment: datetime | None) -> str:
+        """Return a time in the reader's time zone."""
+        return self.words.moment(moment, self.time_zone, "day_time")
 
     def page(self, template: str, /, status: int = 200, **context: object) -> HTMLResponse:
         """Return a page made from ``templates/web/<template>``."""

@@ -5,6 +5,7 @@ where ($before is null or a.seq < $before)
     and ($event is null or a.event = $event)
     and ($user_id is null or a.user_id = $user_id)
     and ($since is null or a.at >= $since)
+    and ($sites is null or a.site in (select value from json_each($sites)))
     and ($until is null or a.at < $until)
 order by a.seq desc
 limit $n;

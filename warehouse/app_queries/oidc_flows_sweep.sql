@@ -1,0 +1,2 @@
+delete from oidc_flow
+where ends_at <= $now;

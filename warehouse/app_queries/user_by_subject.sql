@@ -1,0 +1,2 @@
+select * from user_account
+where oidc_subject = $oidc_subject;
