@@ -148,20 +148,25 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
         instances = [instance for item in judged for instance in item.instances]
         identified.remember(config.identified, gate.site.site, gate.mask, instances)
         with connect.transaction(connection):
-            facts: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
-            days = [gate.day(instance) for instance in instances]
-            load.load(connection, "instance", instances, day=days, **facts)
-            for table, kind in FACTS.items():
-                pairs = [pair for item in judged for pair in zip(item.facts, item.brought_by, strict=True)]
-                found = [(fact, offer) for fact, offer in pairs if isinstance(fact, kind)]
-                brought_by = [offer for _, offer in found]
-                load.load(connection, table, [fact for fact, _ in found], offer_id=brought_by, **facts)
+            load_facts(connection, gate, judged)
             again = {gate.mask.of("message_id", event.message_id): event.sent_at for event in _again(judged)}
             ledger.note_sent(connection, gate.site.site, again)
             ledger.record(connection, [row for item in judged for row in item.rows])
         if any(isinstance(fact, PatientMerge) for item in judged for fact in item.facts):
             person.resolve(connection, gate.site.site)
     return Counter(row.outcome for item in judged for row in item.rows)
+
+
+def load_facts(connection: DuckDBPyConnection, gate: Intake, judged: Sequence[Judged]) -> None:
+    """Write the images and the messages' facts of judged files, within an open transaction."""
+    given: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
+    instances = [instance for item in judged for instance in item.instances]
+    load.load(connection, "instance", instances, day=[gate.day(instance) for instance in instances], **given)
+    pairs = [pair for item in judged for pair in zip(item.facts, item.brought_by, strict=True)]
+    for table, kind in FACTS.items():
+        found = [(fact, offer) for fact, offer in pairs if isinstance(fact, kind)]
+        brought_by = [offer for _, offer in found]
+        load.load(connection, table, [fact for fact, _ in found], offer_id=brought_by, **given)
 
 
 def _again(judged: Iterable[Judged]) -> list[ReportEvent]:

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipelines.config import Config
-from pipelines.intake import Intake, Judged, copy
+from pipelines.intake import Intake, Judged, copy, load_facts
 from pipelines.sources.offered import Offered
-from warehouse import connect, identified, load, publish, second_look
+from warehouse import connect, identified, publish, second_look
 from warehouse.errors import WarehouseBusyError
 from warehouse.pseudonym import Pseudonymiser, is_pseudonym, read_key
 
@@ -50,17 +50,19 @@ def _again(
         return "gone"
     (old,) = found
     site, mask = config.site(name), Pseudonymiser(read_key(config.key(name)))
-    if old["source"] not in {source.name for source in site.sources}:
+    source = next((source for source in site.sources if source.name == old["source"]), None)
+    if source is None:
         return "gone"
     gate = Intake(
         site, old["night"], now, mask, config.spool(name), config.quarantine(name), config.validated_regions(name)
     )
-    item = gate.read(Offered(old["source"], path, "", old["stamp"]), "dicom" if old["kind"] == "dicom" else "hl7")
+    item = gate.read(Offered(old["source"], path, "", old["stamp"]), source)
     judged = gate.judge(item, gate.known(connection, [item]))
     if len(judged.rows) != 1:
         return "gone"
     kept = {key: old[key] for key in ("offer_id", "place_id", "stamp", "received_at")}
     judged.rows[0] = replace(judged.rows[0], **kept)
+    judged.brought_by = [old["offer_id"]] * len(judged.facts)
     if judged.rows[0].outcome in RETRIED:
         _note(path, judged)
         return "refused"
@@ -74,12 +76,8 @@ def _take(config: Config, gate: Intake, judged: Judged, connection: DuckDBPyConn
     if judged.keep:
         copy(judged.offered.path, judged.keep)
     identified.remember(config.identified, gate.site.site, gate.mask, judged.instances)
-    facts: dict[str, Any] = {"site": gate.site.site, "pseudonymiser": gate.mask, "received_at": gate.now}
     with connect.transaction(connection):
-        days = [gate.day(instance) for instance in judged.instances]
-        load.load(connection, "instance", judged.instances, day=days, **facts)
-        offers = [judged.rows[0].offer_id] * len(judged.events)
-        load.load(connection, "report_event", judged.events, offer_id=offers, **facts)
+        load_facts(connection, gate, [judged])
         second_look.settle(connection, judged.rows[0])
 
 
