@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.testclient import TestClient
 
-from reports.web import routes, static
+from reports.web import routes, static, traffic
 from reports.web.app import create
 from reports.web.headers import ALWAYS
 from reports.web.row import Row
@@ -302,6 +302,15 @@ def test_the_access_log_names_routes_and_nobody(persona: Persona, caplog: Any) -
 
 
 def test_one_address_cannot_ask_for_ever(visitor: TestClient, monkeypatch: Any) -> None:
-    monkeypatch.setattr("reports.web.traffic.BURST", 3.0)
-    statuses = [visitor.get("/nowhere").status_code for _ in range(6)]
-    assert statuses[:3] == [404, 404, 404] and statuses[-1] == 429
+    monkeypatch.setattr(traffic, "BURST", 3.0)
+    monkeypatch.setattr(traffic, "PER_SECOND", 0.0)
+    assert [visitor.get("/nowhere").status_code for _ in range(5)] == [404, 404, 404, 429, 429]
+
+
+def test_each_address_has_its_own_measure_which_fills_again() -> None:
+    now = [0.0]
+    buckets = traffic.Buckets(clock=lambda: now[0])
+    assert all(buckets.take("a") for _ in range(int(traffic.BURST)))
+    assert not buckets.take("a") and buckets.take("b")
+    now[0] += 1.0
+    assert sum(buckets.take("a") for _ in range(500)) == traffic.PER_SECOND
