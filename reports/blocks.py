@@ -138,9 +138,11 @@ KINDS: dict[str, dict[str, Kind]] = {
         "cross": HALF,
         "excluded": HALF,
         "measures": Kind(),
-        "coefficients": Kind(),
+        "labeller": Kind(),
         "discordances": Kind(),
-        "trend": _trend("agreement"),
+        "agreement_by_region": Kind(parameters={"most": Whole(10, 3, 20)}),
+        "agreement_over_time": Kind(),
+        "independence": Kind(),
     },
     "completeness": {
         "offered": Kind(),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import holidays
 
+from reports.agreement_charts import agreement_by_region, agreement_over_time, measures
 from reports.blocks import USUAL, Block
 from reports.canvas import (
     FAINT,
@@ -22,7 +23,7 @@ from reports.canvas import (
     mix,
     plain,
 )
-from reports.curves import measures, no_report, scores, time_to_report
+from reports.curves import no_report, scores, time_to_report
 from reports.rates import age_bands, regions
 from reports.terms import term
 from reports.trends import trend
@@ -259,4 +260,6 @@ BUILDERS: dict[str, Callable[..., Chart]] = {
     "turnaround_spread": turnaround_spread,
     "report_turnaround_by_hour": turnaround_by_hour,
     "measures": measures,
+    "agreement_by_region": agreement_by_region,
+    "agreement_over_time": agreement_over_time,
 }

@@ -1,4 +1,4 @@
-"""Charts with their uncertainty: scores, time to report, agreement."""
+"""Charts with their uncertainty: scores, time to report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 FEWEST = 10
 # Hours at which the time axis of the curve has its ticks; it is drawn on a root scale, where the first day has half.
 TICKS = (0, 1, 4, 12, 24, 48, 72, 120, 168)
-MEASURES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
 
 
 def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
@@ -153,73 +152,6 @@ def _band(figure: Canvas, whole: pd.DataFrame, top: float) -> None:
 
 def _root(hours: float) -> float:
     return float(max(0.0, hours) ** 0.5)
-
-
-def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
-    """Draw the measures of agreement that are shares, with intervals, for both readings of doubtful."""
-    refs = MEASURES
-    rows = [(name, {str(value.stratum["reading"]): value for value in figures.values[name]}) for name in MEASURES]
-    rows = [(name, both) for name, both in rows if any(value.value is not None for value in both.values())]
-    whole = figures.one("agreement", reading="positive_or_doubtful")
-    if not rows or whole is None or (whole.denominator or 0) < FEWEST:
-        return Chart("measures", None, "", refs, no_report(figures, words))
-    figure = blank(words, WIDE, 40 + 30 * len(rows), 272, 92, 6, 22)
-    for reading, shift, color, symbol in (
-        ("positive_or_doubtful", 0.15, accent, "circle"),
-        ("positive_only", -0.2, FAINT, "circle-open"),
-    ):
-        drawn = [(index, both[reading]) for index, (_, both) in enumerate(rows) if both[reading].value is not None]
-        figure.add(
-            "scatter",
-            x=[value.value for _, value in drawn],
-            y=[shift - index for index, _ in drawn],
-            mode="markers",
-            marker={
-                "size": 8 if shift > 0 else 6.5,
-                "color": color,
-                "symbol": symbol,
-                "line": {"width": 1.4, "color": color},
-            },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [(value.high or 0) - (value.value or 0) for _, value in drawn],
-                "arrayminus": [(value.value or 0) - (value.low or 0) for _, value in drawn],
-                "color": mix(color, 0.55),
-                "thickness": 2.4 if shift > 0 else 1.4,
-                "width": 0,
-            },
-            cliponaxis=False,
-        )
-        for index, value in drawn:
-            text, strong = words.value(value), shift > 0
-            figure.label(
-                1,
-                shift - index,
-                f"<b>{text}</b>" if strong else text,
-                xref="paper",
-                shift=(12 if strong else 54, 0),
-                color=INK if strong else FAINT,
-            )
-    titles = [words.typeset(figures.definitions[name].title.of(words.code)) for name, _ in rows]
-    figure.axis(
-        "yaxis",
-        range=[-len(rows) + 0.5, 0.5],
-        tickvals=[-index for index in range(len(rows))],
-        ticktext=[plain(title) for title in titles],
-        tickfont={"size": 10, "color": INK},
-        ticklabelstandoff=10,
-    )
-    lows = [value.low for _, both in rows for value in both.values() if value.low is not None]
-    start = max(0.0, int(min(lows, default=0.0) * 4) / 4)
-    figure.axis("xaxis", range=[start, 1], **share_axis(words, 1, (0.25,) if start < 0.5 else (0.1,)))
-    alt = words.text(
-        "Agreement of the AI with the report: %(value)s (95 %% interval %(interval)s) of %(n)s comparable studies.",
-        value=words.value(whole),
-        interval=words.interval(whole),
-        n=words.number(whole.denominator),
-    )
-    return Chart("measures", figure.figure(), alt, refs)
 
 
 def too_few(figures: MonthFigures, words: Language) -> str:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from reports import agreement_tables, curves, drawing, layout, logo, pages, pdf, shadow, tables, text, tiles
 from reports import charts as drawn_figures
-from reports import curves, drawing, layout, logo, pages, pdf, shadow, tables, text, tiles
 from reports.canvas import Chart
 from reports.cited import CITED, OCCASIONAL
 from reports.daily import harmless
@@ -249,6 +249,7 @@ def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_
         "no_report": curves.no_report(figures, words),
         "tables": tables,
         "shadows": shadow.pairs,
+        "concordance": agreement_tables,
         "holidays": drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
         "volume": figures.one("volume"),
         "last_day": figures.end - timedelta(days=1),

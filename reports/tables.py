@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from reports.language import MISSING, WITHHELD
+from reports.language import WITHHELD
 from reports.terms import TERMS, term
 
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
     from reports.language import Language
-
-SHARES = ("agreement", "positive_percent_agreement", "negative_percent_agreement", "ppv", "npv")
-COEFFICIENTS = ("kappa", "gwet_ac1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,52 +141,6 @@ def two_by_two(figures: MonthFigures, words: Language) -> TwoByTwo | None:
         },
         total=WITHHELD if hidden else words.number(total),
     )
-
-
-def measures(figures: MonthFigures, words: Language, names: Iterable[str] = (*SHARES, *COEFFICIENTS)) -> list[Row]:
-    """Return each measure of agreement with its interval, for both readings of doubtful."""
-    rows = []
-    for name in names:
-        both = {value.stratum["reading"]: value for value in figures.values[name]}
-        first, second = both["positive_or_doubtful"], both["positive_only"]
-        title = words.typeset(figures.definitions[name].title.of(words.code))
-        cells = (words.value(first), words.interval(first), words.value(second), words.interval(second))
-        rows.append(Row(title, cells))
-    return rows
-
-
-def excluded(figures: MonthFigures, words: Language) -> list[Row]:
-    """Return the studies that could not be compared, by reason."""
-    return [
-        Row(_capital(term(words, "excluded", value.stratum["reason"])), (words.value(value),))
-        for value in figures.values["agreement_excluded"]
-    ]
-
-
-def discordances(figures: MonthFigures, words: Language) -> list[Row]:
-    """Return each direction: how many, reviewed, verdicts, median time to review."""
-    names = {
-        "ai_positive_report_absent": words.text("AI positive or doubtful, report without fracture"),
-        "ai_negative_report_present": words.text("AI negative, report with fracture"),
-    }
-    rows = []
-    for value in figures.values["discordances"]:
-        direction = value.stratum["direction"]
-        reviewed = figures.one("discordances_reviewed", direction=direction)
-        hours = figures.one("discordance_review_hours", direction=direction)
-        verdicts = [
-            words.value(figures.one("discordance_verdicts", direction=direction, verdict=code))
-            for code in ("fracture", "no_fracture", "unsure")
-        ]
-        cells = (words.value(value), _numerator(reviewed, words), *verdicts, words.value(hours))
-        rows.append(Row(names[str(direction)], cells))
-    return rows
-
-
-def _numerator(value: Value | None, words: Language) -> str:
-    if value is None:
-        return MISSING
-    return WITHHELD if value.suppressed else words.number(value.numerator)
 
 
 def ledgers(figures: MonthFigures, words: Language) -> list[Ledger]:

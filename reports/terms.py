@@ -135,6 +135,7 @@ TERMS: dict[str, dict[str, str]] = {
         "withdrawn": "report withdrawn",
         "unreported": "no final report yet",
         "not_read": "report not read",
+        "queued": "report queued for a person's reading",
         "followup": "follow-up examination",
         "old": "old fracture",
         "uncertain": "uncertain report",
@@ -160,6 +161,11 @@ TERMS: dict[str, dict[str, str]] = {
         "not_reviewed": "not reviewed",
         "duplicate": "received before",
         "set_aside": "set aside",
+    },
+    "independence": {
+        "independent": "report signed before the AI result was seen",
+        "ai_seen": "AI result seen before signing",
+        "unknown": "not known",
     },
     "duration": {
         "report_turnaround": "report turnaround",
