@@ -98,8 +98,8 @@ def audit(figures: MonthFigures, words: Language) -> list[str]:
     if not drawn:
         return [
             words.text(
-                "Not corrected: no report of this site has been drawn and read blind to the AI yet; reading a hundred"
-                " of each kind takes about an hour and makes it possible."
+                "Not corrected: no report of this site has been drawn and read blind to the AI yet (see the"
+                " application, or bilan audit-sample)."
             )
         ]
     sentences = [

@@ -38,7 +38,7 @@ def chromium() -> bool:
 @pytest.mark.parametrize("code", ["fr", "en"])
 def test_each_chart_is_drawn_or_says_why_not(month: Month, site: str, code: str) -> None:
     made = charts(month(site), language(code), ACCENT)
-    assert len(made) == 14
+    assert len(made) == 15
     for name, chart in made.items():
         assert chart.name == name
         assert set(chart.refs) <= set(CITED)
@@ -58,7 +58,7 @@ def test_a_large_site_has_every_chart_and_an_empty_one_none(month: Month) -> Non
 
 def test_a_silent_site_has_no_chart_of_reports(month: Month) -> None:
     made = charts(month("silent"), language("en"), ACCENT)
-    for name in ("time_to_report", "report_turnaround_by_hour", "measures"):
+    for name in ("time_to_report", "report_turnaround_by_hour", "measures", "agreement_by_region"):
         assert made[name].reason == "No report was received for the studies of this month."
     assert made["volume_by_day"].figure is not None
 
