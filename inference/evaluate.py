@@ -22,8 +22,6 @@ from inference.errors import EvaluationError
 from inference.infer import Inferred, Task
 from inference.settings import DecodeSettings
 
-# Each lane holds the model once more: about half a gigabyte.
-_MOST_LANES = 4
 NO_REGION = "unknown"
 
 
@@ -154,7 +152,7 @@ def evaluate_images(
     described = describe(bundle)
     readable = [row for row in rows if os.access(row.path, os.R_OK) and row.path.is_file()]
     tasks = [Task("", str(row.position), row.path) for row in readable]
-    lanes = min(os.cpu_count() or 1, _MOST_LANES) if lanes is None else lanes
+    lanes = min(os.cpu_count() or 1, infer.MOST_LANES) if lanes is None else lanes
     limits = replace(settings or DecodeSettings(workers=lanes), pictures=True)
     files = {row.position: FileScore(row, None, "FILE_UNREADABLE") for row in rows if row not in set(readable)}
     started = time.monotonic()

@@ -35,6 +35,8 @@ MODEL_SECONDS = 60.0
 _START_SECONDS = 180.0
 # Decoding has limits of its own: this one is for the case that the process itself stands still.
 _DECODE_SECONDS = 600.0
+# Each lane holds the model once more: about half a gigabyte.
+MOST_LANES = 4
 _MOST_LOST = 3
 _LOADED, _READY, _BEGUN = "loaded", "ready", "begun"
 UNKNOWN = {"name": "unknown", "version": "unknown", "sha256": "unknown"}

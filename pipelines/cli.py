@@ -161,7 +161,8 @@ def figures(
     for value in data["figures"]:
         stratum = " ".join(f"{key}={item}" for key, item in value["stratum"].items())
         shown = "suppressed" if value["suppressed"] else "-" if value["value"] is None else f"{value['value']:.4g}"
-        interval = "" if value["low"] is None else f"  [{value['low']:.4g} - {value['high']:.4g}]"
+        low, high = ("-" if value[limit] is None else f"{value[limit]:.4g}" for limit in ("low", "high"))
+        interval = "" if (low, high) == ("-", "-") else f"  [{low} - {high}]"
         typer.echo(f"{value['name']:32} {stratum:36} {shown:>10} {value['unit']}{interval}")
 
 

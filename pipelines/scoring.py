@@ -30,6 +30,8 @@ CHUNK = 64
 FLAG, SHADOW = "flag", "shadow"
 # A shadow that is new, or was away for some nights, catches up on this many days.
 SHADOW_DAYS = 14
+# Images below which a further process is not worth its start.
+LEAST_SHARE = 16
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,11 @@ def _answers(
         Task(image.study_uid, image.instance_uid, spool / image.study_uid / f"{image.instance_uid}.dcm")
         for image in images
     ]
+    # Processes of one thread each share a night better than threads of one process, but take seconds to start.
+    lanes = max(1, min(config.machine.workers, infer.MOST_LANES, len(tasks) // LEAST_SHARE))
     done = 0
     try:
-        for item in infer.run(tasks, bundle.folder, config.decode_settings(), config.machine.model_seconds):
+        for item in infer.run(tasks, bundle.folder, config.decode_settings(), config.machine.model_seconds, lanes):
             done += 1
             yield item
     except BundleError as error:

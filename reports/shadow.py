@@ -95,7 +95,10 @@ def pairs(figures: MonthFigures, words: Language) -> list[Pair]:
                 shadow=shadow,
                 compared=words.value(first) if first.suppressed else words.number(first.denominator),
                 cross=tuple(
-                    Line(term(words, "ai_result", ai), tuple(words.value(cells[ai, result]) for result in RESULTS))
+                    Line(
+                        _capital(term(words, "ai_result", ai)),
+                        tuple(words.value(cells[ai, result]) for result in RESULTS),
+                    )
                     for ai in RESULTS
                 ),
                 measures=tuple(_measure(figures, words, name, shadow) for name in MEASURES),
@@ -118,3 +121,7 @@ def _measure(figures: MonthFigures, words: Language, name: str, shadow: str) -> 
             shown += f" ({words.number(value.numerator)}/{words.number(value.denominator)})"
         cells += [shown, words.interval(value)]
     return Line(words.typeset(figures.definitions[name].title.of(words.code)), tuple(cells))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -138,7 +138,7 @@ def page(found: Comparison, words: Language) -> str:
     period = found.period
     lines = [
         words.text(
-            "%(site)s, %(first)s to %(last)s: %(scored)s studies with a score by %(model)s on %(days)s days",
+            "%(site)s, %(first)s to %(last)s: studies with a score by %(model)s: %(scored)s (days with one: %(days)s)",
             site=found.site,
             first=words.day(found.start, "long"),
             last=words.day(found.end - timedelta(days=1), "long"),
@@ -146,7 +146,7 @@ def page(found: Comparison, words: Language) -> str:
             model=f"{period.model_name} {period.model_version}",
             days=words.number(found.days),
         ),
-        words.text("%(n)s of them have a report that says fracture or none.", n=words.number(period.comparable)),
+        words.text("Of these with a report that says fracture or none: %(n)s", n=words.number(period.comparable)),
         *_left_out(words.text("Left out, without a score of this model"), period.left_out, words),
         *_left_out(words.text("Not compared with the report"), period.not_comparable, words),
     ]
@@ -175,7 +175,7 @@ def _left_out(what: str, reasons: Mapping[str, int], words: Language) -> list[st
     if not reasons:
         return []
     named = (f"{term(words, 'excluded', reason)} {words.number(n)}" for reason, n in sorted(reasons.items()))
-    return [words.typeset(f"{what}: {', '.join(named)}.")]
+    return [words.typeset(f"{what}{' :' if words.code == 'fr' else ':'} {', '.join(named)}.")]
 
 
 def _cells(choice: Choice, words: Language) -> Sequence[str]:
