@@ -4,12 +4,13 @@ What is read, in the order in which it is looked for:
 
 - report status: OBR-25 (table 0123), else the OBX-11 of its lines (table 0085);
 - report time: OBR-22; exam time: OBR-8, else OBR-7; order time: ORC-9;
-- accession number: OBR-18 (IHE Scheduled Workflow), else OBR-3, ORC-3, OBR-2, ORC-2;
+- accession number: OBR-18 (IHE Scheduled Workflow), else OBR-3, ORC-3, OBR-2, ORC-2, each repetition;
 - Study Instance UID: ZDS-1 (IHE), else an OBX whose code is 113014, 110180 or its name;
 - patient: the repetition of PID-3 with type PI or PT, else MR, else the first, else PID-2. The
   assigning authority is not part of the identifier: DICOM's Patient ID does not carry it;
 - patient class: PV1-2. Text: OBX-5 of TX, FT, ST, CE, CWE and ED (text, RTF, HTML), in file order.
 
+A request that names several examinations is one event for each, with the same text (SHARED_REPORT).
 Several OBR groups of one examination (same accession number, Study Instance UID and status) are one
 report; groups of different examinations are one event each. An OBR without lines of its own takes
 those of the next one that has some, else of the one before: one text for several examinations
@@ -139,10 +140,10 @@ def _message(raw: hl7_batch.Raw, settings: GateSettings, now: datetime) -> Entry
         return _rejected("BAD_DATE")
     reports: list[_Report] = []
     for group in groups:
-        report = _report(message, group, time, settings, now)
-        if isinstance(report, str):
-            return _rejected(report)
-        reports.append(report)
+        told = _report(message, group, time, settings, now)
+        if isinstance(told, str):
+            return _rejected(told)
+        reports += told
     events = _whole(reports)
     return _rejected(events) if isinstance(events, str) else _events(message, events)
 
@@ -215,14 +216,14 @@ def _dates_wrong(message: Message, groups: Sequence[_Group], time: Clock, now: d
     )
 
 
-def _report(message: Message, group: _Group, time: Clock, settings: GateSettings, now: datetime) -> _Report | str:
-    """Return the report of one group, or the reason code that refuses it."""
+def _report(message: Message, group: _Group, time: Clock, settings: GateSettings, now: datetime) -> list[_Report] | str:
+    """Return the reports of one group, one for each examination that it names, or the reason code that refuses it."""
     patient = hl7_identity.patient(message, group.patient)
-    accession = hl7_identity.accession(message, group.order, group.request)
-    study = hl7_identity.study(message, group.studies, group.lines)
-    if study and not hl7_identity.is_uid(study):
+    numbers = hl7_identity.accessions(message, group.order, group.request)
+    studies = hl7_identity.studies(message, group.studies, group.lines)
+    if not all(map(hl7_identity.is_uid, studies)):
         return "BAD_UID"
-    if not patient or not (accession or study):
+    if not patient or not (numbers or studies):
         return "MISSING_IDENTIFIER"
     status = _status(message, group)
     if status not in _STATUS.values():
@@ -235,13 +236,15 @@ def _report(message: Message, group: _Group, time: Clock, settings: GateSettings
         return text
     flags = [*message.flags, *text.flags, *time_flags(at, exam, now)]
     flags += ["WITHDRAWN"] if status == "withdrawn" else []
+    named = hl7_identity.examinations(numbers, studies)
+    flags += ["SHARED_REPORT"] if len(named) > 1 else []
     visit = message.component(group.visit.raw(2)).upper() if group.visit else ""
     event = ReportEvent(
         message_id="",
         control_id=hl7_identity.control(message),
         patient_id=patient,
-        study_uid=study or None,
-        accession_number=accession or None,
+        study_uid=None,
+        accession_number=None,
         status=status,
         event_at=at,
         ordered_at=_stamp(message, group.order, time, 9) if group.order else None,
@@ -252,7 +255,11 @@ def _report(message: Message, group: _Group, time: Clock, settings: GateSettings
         sent_at=_stamp(message, message.segments[0], time, 7),
         ai_seen=told,
     )
-    return _Report(event, bool(text.text) or "UNREADABLE_ATTACHMENT" in text.flags)
+    has_text = bool(text.text) or "UNREADABLE_ATTACHMENT" in text.flags
+    return [
+        _Report(replace(event, accession_number=number or None, study_uid=uid or None), has_text)
+        for number, uid in named
+    ]
 
 
 def _stamp(message: Message, segment: Segment, time: Clock, number: int) -> datetime | None:

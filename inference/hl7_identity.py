@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from inference.hl7_syntax import Message, Segment
 
 MAX_PATIENT_NUMBERS = 100
+MAX_EXAMINATIONS = 100  # of one request
 UID = re.compile(r"[0-9]+(?:\.[0-9]+)+", re.ASCII)
 # In OBX-3: DICOM Study (113014, IHE), Study Instance UID (110180), or the name.
 _STUDY_CODE = re.compile(r"(?<!\d)(?:113014|110180)(?!\d)|study\s*instance\s*uid", re.IGNORECASE)
@@ -52,21 +53,41 @@ def number(message: Message, value: str) -> str:
     return known[0][0] if known else ""
 
 
+def accessions(message: Message, order: Segment | None, request: Segment | None) -> list[str]:
+    """Return the accession numbers of OBR-18, else OBR-3, ORC-3, OBR-2, ORC-2: one for each repetition."""
+    for segment, place in ((request, 18), (request, 3), (order, 3), (request, 2), (order, 2)):
+        if segment and (value := segment.raw(place)):
+            repeated = message.repetitions(value)[:MAX_EXAMINATIONS]
+            if found := [one for one in map(message.component, repeated) if one]:
+                return list(dict.fromkeys(found))
+    return []
+
+
 def accession(message: Message, order: Segment | None, request: Segment | None) -> str:
-    """Return the accession number: OBR-18, else OBR-3, ORC-3, OBR-2, ORC-2; empty when there is none."""
-    places = ((request, 18), (request, 3), (order, 3), (request, 2), (order, 2))
-    return next(filter(None, (message.component(one.raw(place)) for one, place in places if one)), "")
+    """Return the first accession number; empty when there is none."""
+    return next(iter(accessions(message, order, request)), "")
 
 
-def study(message: Message, studies: Iterable[Segment], lines: Sequence[Segment]) -> str:
-    """Return the Study Instance UID of ZDS-1, else of an OBX that is named for it; empty when there is none."""
-    for segment in studies:
-        if found := message.component(segment.raw(1)):
-            return found
-    for segment in lines:
-        if names_study(segment) and (found := message.component(segment.raw(5))):
-            return found
-    return ""
+def studies(message: Message, segments: Iterable[Segment], lines: Sequence[Segment]) -> list[str]:
+    """Return the Study Instance UIDs of ZDS-1, else of the OBX that are named for it."""
+    named = [message.component(segment.raw(1)) for segment in segments]
+    if not any(named):
+        named = [message.component(segment.raw(5)) for segment in lines if names_study(segment)]
+    return list(dict.fromkeys(filter(None, named)))[:MAX_EXAMINATIONS]
+
+
+def examinations(numbers: Sequence[str], uids: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair the accession numbers and Study Instance UIDs of one request; at least one pair, perhaps empty.
+
+    As many of one as of the other are paired in their order; one accession number stands for all
+    studies; otherwise which belongs to which is not known, and each stands alone.
+    """
+    if len(numbers) > 1 and len(numbers) == len(uids):
+        return list(zip(numbers, uids, strict=True))
+    if len(numbers) <= 1:
+        number = next(iter(numbers), "")
+        return [(number, uid) for uid in uids or [""]]
+    return [*((number, "") for number in numbers), *(("", uid) for uid in uids)]
 
 
 def names_study(segment: Segment) -> bool:

@@ -82,7 +82,7 @@ def _order(message: Message, group: _Order, time: Clock) -> OrderEvent | None:
     accession = next(filter(None, (message.component(code.raw(1)) for code in group.codes)), "")
     accession = accession or hl7_identity.accession(message, group.order, group.request)
     uid = next(filter(None, (message.component(code.raw(3)) for code in group.codes)), "")
-    uid = uid or hl7_identity.study(message, group.studies, ())
+    uid = uid or next(iter(hl7_identity.studies(message, group.studies, ())), "")
     uid = uid if hl7_identity.is_uid(uid) else ""
     if ordered is None or not patient or not (accession or uid):
         return None

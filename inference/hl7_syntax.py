@@ -118,8 +118,8 @@ def parse(raw: Raw, max_bytes: int) -> Message | str:
     if len(raw.data) > max_bytes:
         return "MESSAGE_TOO_LARGE"
     marks = _separators(raw.data)
-    if marks is None:
-        return "BAD_MSH"
+    if marks is None or raw.data.find(raw.data[:6], 6) > 0:  # a header amid a line: two messages run together
+        return "BAD_MSH" if marks is None else "PARSE_ERROR"
     text, codec, flags = _decode(raw.data, marks)
     text, plain = clean(text)
     flags += [] if plain else ["SUSPICIOUS_TEXT"]

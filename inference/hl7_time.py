@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 EARLIEST = date(1980, 1, 1)  # no report that a site sends is older
@@ -46,8 +47,10 @@ class Clock:
 
     def read(self, value: str) -> Stamp:
         """Read a TS or DTM value, its first component, without white space around it."""
-        if not value:
-            return UNKNOWN
+        return _read(self, value) if value else UNKNOWN
+
+    def parse(self, value: str) -> Stamp:
+        """Read a value that is not empty."""
         match = _STAMP.fullmatch(value)
         if match is None:
             return WRONG
@@ -77,6 +80,10 @@ class Clock:
             return WRONG if min(one.astimezone(UTC), other.astimezone(UTC)) > self.latest else UNKNOWN
         at = one.astimezone(UTC)
         return WRONG if at > self.latest else Stamp(at)
+
+
+# A message is read for wrong dates first and for its times after that.
+_read = lru_cache(maxsize=1024)(Clock.parse)
 
 
 def clock(sent: str, zone: ZoneInfo, now: datetime, tolerance_hours: float) -> Clock:

@@ -348,6 +348,10 @@ add(
     join([*parts("SHARED")[:4], seg("OBR", {**OBR, 2: "CANARYACC7", 18: "CANARYACC7"}), *parts("SHARED")[4:]]),
 )
 
+changed("accession_repeated", FLAG, "SHARED_REPORT", obr={18: "CANARYACC1~CANARYACC2"})
+changed("two_studies_zds", FLAG, "SHARED_REPORT")
+CASES[-1] = Case(CASES[-1].name, CASES[-1].data + f"ZDS|{UID}\rZDS|{UID}.2\r".encode(), FLAG, "SHARED_REPORT")
+
 # --- Valid, no report ---------------------------------------------------------------------------
 for kind in ("ADT^A01", "ADT^A08^ADT_A01", "ORM^O01", "OMI^O23^OMI_O23", "OMG^O19^OMG_O19", "SIU^S12"):
     changed(kind.replace("^", "_").lower(), NONE, "NOT_A_REPORT", msh={9: kind}, obx=None)
@@ -431,6 +435,7 @@ add(
     "PARSE_ERROR",
     join([parts("OTHERSEP")[0], *(part.replace("|", "^") for part in parts("OTHERSEP")[1:])]),
 )
+add("messages_run_together", BAD, "PARSE_ERROR", join(parts("GLUED1"))[:-1] + join(parts("GLUED2")))
 add("junk_before", BAD, "PARSE_ERROR", b"CANARY log line\r\n" + join(parts("JUNK")))
 add(
     "two_patients_one_request",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import sys
 import tracemalloc
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -597,3 +598,43 @@ def test_simulated_messages_say_what_the_simulator_meant(site) -> None:
         assert one.exam_at == study.exam_completed.replace(microsecond=0)
         assert one.ordered_at == (study.ordered and study.ordered.replace(microsecond=0))
         assert one.text.replace("\n", "") == "".join(report_text.lines(study, report, site.language)).strip()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "uids", "named"),
+    [
+        ("A", [], [("A", None)]),
+        ("A~B", [], [("A", None), ("B", None)]),
+        ("A~A~", [], [("A", None)]),
+        ("A", ["1.2", "1.3"], [("A", "1.2"), ("A", "1.3")]),
+        ("A~B", ["1.2", "1.3"], [("A", "1.2"), ("B", "1.3")]),
+        ("A~B", ["1.2"], [("A", None), ("B", None), (None, "1.2")]),
+    ],
+)
+def test_a_request_may_name_several_examinations(numbers: str, uids: list[str], named: list[Any]) -> None:
+    found = events(head(), PID, request(_18=numbers), OBX, *[f"ZDS|{uid}" for uid in uids])
+    assert [(one.accession_number, one.study_uid) for one in found] == named
+    assert {one.text for one in found} == {"Fracture du radius."}
+    assert all(("SHARED_REPORT" in one.flags) == (len(named) > 1) for one in found)
+    assert len({one.message_id for one in found}) == len(named)
+
+
+@pytest.mark.parametrize(
+    ("where", "segments", "seen"),
+    [
+        (None, ["OBX|2|CE|AISEEN||Y||||||F"], None),
+        ("OBX:AISEEN", ["OBX|2|CE|AISEEN^IA vue^L||Y^Oui||||||F"], True),
+        ("OBX:AISEEN", ["OBX|2|ST|AISEEN||non||||||F"], False),
+        ("OBX:AISEEN", ["OBX|2|ST|AISEEN||perhaps||||||F"], None),
+        ("OBX:AISEEN", ["OBX|2|ST|AISEEN||N||||||F", "OBX|3|ST|AISEEN||O||||||F"], True),
+        ("OBX:AISEEN", [], None),
+        ("ZAI-2", ["ZAI|1|1"], True),
+        ("ZAI-2", ["ZAI|1|0"], False),
+        ("ZAI-2", ["ZAI|1"], None),
+    ],
+)
+def test_whether_the_author_had_seen_the_result(where: str | None, segments: list[str], seen: bool | None) -> None:
+    data = "".join(f"{part}\r" for part in (head(), PID, OBR, OBX, *segments)).encode()
+    [[found]] = hl7.read(data, replace(PARIS, ai_seen=where), NOW)
+    assert found.ai_seen is seen
+    assert where != "OBX:AISEEN" or found.text == "Fracture du radius."
