@@ -14,7 +14,7 @@ import yaml
 
 from inference import description, detect, pixels
 from inference.settings import DecodeSettings
-from pipelines import config, doctor, night, scoring
+from pipelines import cli, config, doctor, night, scoring
 from pipelines.config import Config
 from warehouse import connect
 
@@ -171,3 +171,9 @@ def test_the_doctor_tries_each_bundle_and_says_what_is_wrong(toys: Path, make_ho
     assert flagging.found.startswith("toy-onnx 1, ")
     assert (shadow.name, shadow.ok) == ("shadow of saint-aubin", False)
     assert "sha256 differs" in shadow.remedy
+
+
+def test_the_command_says_why_a_night_failed() -> None:
+    result = {"status": "failed", "new": {}, "studies": 6, "flagged": 0, "made": [], "error": "BUNDLE_REFUSED"}
+    assert "BUNDLE_REFUSED: The installed model cannot be used" in cli._night_words(result)
+    assert "bilan doctor" not in cli._night_words(result | {"status": "complete", "error": None})
