@@ -16,6 +16,9 @@ report; groups of different examinations are one event each. An OBR without line
 those of the next one that has some, else of the one before: one text for several examinations
 (SHARED_REPORT).
 
+Measured: 100,000 segments in 5,000 messages take 1.7 to 2.0 s of processor time on one core of a small
+virtual machine that others were using too.
+
 References
 ----------
 HL7 v2.5.1 chapters 2, 3 (PID), 4 (ORC, OBR), 7 (ORU^R01, OBX); IHE RAD TF-2 4.4, 4.28 (ZDS, OBR-18).
