@@ -295,7 +295,7 @@ OUTCOME_WORDS = {
     "accepted_not_inferred": "Valid, out of scope of inference.",
     "quarantined": "Kept apart, with the reason; never inferred.",
     "duplicate": "The same content was received before.",
-    "conflict": "Another content under the same identifier: of images the first received stays, of messages the first sent.",
+    "conflict": "Another content under the same identifier: the first image received stays, the first message sent.",
     "unmatched": "A report without its study, so far.",
     "not_dicom": "Offered as DICOM, and is not.",
     "not_hl7": "Offered as HL7, and is not.",
