@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAIN, OTHER = "positive_or_doubtful", "positive_only"
 COEFFICIENTS = ("kappa", "gwet_ac1")
 ROW = 17  # CSS pixels of a region
-LINE_HEIGHT = 15  # and of one line of a measure
+LINE_HEIGHT = 13  # and of one line of a measure
 PANELS = (("x", "xaxis", [0, 0.26]), ("x2", "xaxis2", [0.35, 0.61]), ("x3", "xaxis3", [0.7, 0.96]))
 
 
