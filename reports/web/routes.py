@@ -9,6 +9,7 @@ from types import ModuleType
 
 from starlette.routing import Route
 
+<<<<<<< HEAD
 from reports.web import (
     account,
     admin_machine,
@@ -23,11 +24,15 @@ from reports.web import (
     start,
     static,
 )
+=======
+from reports.web import case, cases, images, preferences, sign_in, start, static
+>>>>>>> 2efcb31 (Show the flagged list and the case: filters, viewer, verdicts, exports)
 from reports.web.guard import guarded
 from reports.web.row import Row
 from reports.web.visit import Application
 
 # In the order of the navigation.
+<<<<<<< HEAD
 SCREENS: tuple[ModuleType, ...] = (
     start,
     sign_in,
@@ -41,6 +46,9 @@ SCREENS: tuple[ModuleType, ...] = (
     admin_machine,
     admin_trail,
 )
+=======
+SCREENS: tuple[ModuleType, ...] = (start, cases, case, images, sign_in, preferences)
+>>>>>>> 2efcb31 (Show the flagged list and the case: filters, viewer, verdicts, exports)
 
 
 def rows() -> tuple[Row, ...]:
