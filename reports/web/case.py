@@ -193,16 +193,7 @@ def _change(visit: Visit, event: str, make: Change, **detail: object) -> Respons
             before = verdicts.revision(app, visit.here.site)
             make(app, request)
             if verdicts.revision(app, visit.here.site) > before:
-                audit.append(
-                    app,
-                    event,
-                    now=visit.app.services.now(),
-                    user_id=visit.who.user_id,
-                    site=visit.here.site,
-                    about=study_uid,
-                    detail=detail,
-                    address=visit.address,
-                )
+                audit.append(app, event, visit.actor, about=study_uid, detail=detail)
             events = verdicts.of_study(app, visit.here.site, study_uid)
     except VerdictRefusedError:
         raise HTTPException(409) from None
@@ -257,7 +248,7 @@ def _history(visit: Visit, case: Case, steps: list[ReportStep], events: tuple[Ve
         return Step(_moment(visit, at), what, detail, at)
 
     lines = [step(case.exam_completed or case.exam_started, words.text("Examination"))]
-    lines.append(step(case.received, words.text("Received")))
+    lines.append(step(case.received, words.text("Images received")))
     for report in steps:
         label = capital(term(words, "report_label", report.label)) if report.label else ""
         state = term(words, "report_state", report.status)

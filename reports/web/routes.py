@@ -9,7 +9,6 @@ from types import ModuleType
 
 from starlette.routing import Route
 
-<<<<<<< HEAD
 from reports.web import (
     account,
     admin_machine,
@@ -17,6 +16,9 @@ from reports.web import (
     admin_site,
     admin_trail,
     admin_users,
+    case,
+    cases,
+    images,
     preferences,
     sign_in,
     sign_in_steps,
@@ -24,17 +26,16 @@ from reports.web import (
     start,
     static,
 )
-=======
-from reports.web import case, cases, images, preferences, sign_in, start, static
->>>>>>> 2efcb31 (Show the flagged list and the case: filters, viewer, verdicts, exports)
 from reports.web.guard import guarded
 from reports.web.row import Row
 from reports.web.visit import Application
 
 # In the order of the navigation.
-<<<<<<< HEAD
 SCREENS: tuple[ModuleType, ...] = (
     start,
+    cases,
+    case,
+    images,
     sign_in,
     sign_in_steps,
     single_sign_on,
@@ -46,9 +47,6 @@ SCREENS: tuple[ModuleType, ...] = (
     admin_machine,
     admin_trail,
 )
-=======
-SCREENS: tuple[ModuleType, ...] = (start, cases, case, images, sign_in, preferences)
->>>>>>> 2efcb31 (Show the flagged list and the case: filters, viewer, verdicts, exports)
 
 
 def rows() -> tuple[Row, ...]:

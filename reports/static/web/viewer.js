@@ -98,7 +98,7 @@
 
   const keys = window.bilanKeys;
   for (const [key, name] of Object.entries({ i: "invert", f: "fit", 1: "one", 0: "reset", b: "boxes", h: "heat", a: "all" })) {
-    keys.on(key, () => { if (name !== "all" || ports.length > 1) doing[name](); });
+    keys.on(key, () => { if (button(name) && !button(name).disabled) doing[name](); });
   }
   for (const [key, name] of Object.entries({ w: "window", m: "pan", z: "zoom" })) keys.on(key, () => choose(name));
   keys.on("+ =", () => ports[active]?.zoomBy(1.25));

@@ -127,7 +127,7 @@ def csrf_of(browser: TestClient, path: str) -> str:
 def post(application: Starlette) -> Callable[..., object]:
     """Post a form with the anti-forgery value of a page that the browser can see."""
 
-    def send(browser: TestClient, path: str, seen: str = "/", **fields: str) -> object:
+    def send(browser: TestClient, path: str, seen: str = "/account", **fields: str) -> object:
         page = browser.get(seen, follow_redirects=True)
         found = CSRF.search(page.text)
         assert found, seen
