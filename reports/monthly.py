@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from reports import agreement_tables, curves, drawing, layout, logo, pages, pdf, shadow, tables, text, tiles
+from reports import agreement_tables, curves, drawing, later, layout, logo, pages, pdf, shadow, tables, text, tiles
 from reports import charts as drawn_figures
 from reports.canvas import Chart
 from reports.cited import CITED, OCCASIONAL
@@ -246,6 +246,7 @@ def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_
         "sentences_of": lambda most: text.sentences(figures, words, most, *tiled[:1]),
         "title_of": lambda name: text.title(figures, name, words),
         "glossary_of": glossary(words),
+        "changed": later.addenda(figures, words, composition.provenance.addenda),
         "no_report": curves.no_report(figures, words),
         "tables": tables,
         "shadows": shadow.pairs,

@@ -223,6 +223,16 @@ TERMS: dict[str, dict[str, str]] = {
         "link": "Viewer",
         "study": "Study (pseudonym)",
     },
+    "addendum": {
+        "late_study": "images received late",
+        "removed": "studies removed",
+        "late_report": "reports received late",
+        "withdrawn": "reports withdrawn or given back",
+        "corrected": "reports corrected",
+        "relabelled": "reports read otherwise",
+        "ai_result": "results of the AI changed",
+        "verdict": "verdicts of clinicians",
+    },
     "subject": {"model": "Model", "labeller": "Reading of the reports"},
 }
 

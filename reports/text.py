@@ -181,7 +181,8 @@ def _waiting(figures: MonthFigures, words: Language) -> list[Sentence]:
     volume = figures.one("volume")
     if late is None or not late.value:
         return []
-    if volume is not None and late.value == volume.value:
+    waiting = figures.one("unreported", waiting="any")
+    if volume is not None and waiting is not None and waiting.value == volume.value:
         text = words.text("None of the studies had a final report at the data cut.")
         return [Sentence(text, ("unreported",), 1)]
     text = words.plural(

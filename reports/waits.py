@@ -37,7 +37,7 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
     quantiles = [np.quantile(hours, SHARES).tolist() for _, _, hours, _ in groups]
     top = max(row[-1] for row in quantiles)
     last = next((tick for tick in TICKS if tick >= top), TICKS[-1])
-    figure = blank(words, WIDE, 40 + ROW * len(groups), 176, 228, 18, 22)
+    figure = blank(words, WIDE, 40 + ROW * len(groups), 198, 228, 18, 22)
     rows = [-index for index in range(len(groups))]
     for row, (_, color, _, values), (p10, p25, median, p75, p90) in zip(rows, groups, quantiles, strict=True):
         for low, high, half, tone in ((p10, p90, 0.06, 0.45), (p25, p75, 0.24, 0.6)):

@@ -1,0 +1,69 @@
+"""What changed in months published earlier, as rows of the report that tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.language import NO_BREAK, WITHHELD
+from reports.suppression import small, withhold
+from reports.tabulate import blank
+from reports.terms import term
+from reports.value import Value, count, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.kpi import MonthFigures
+    from reports.language import Language
+    from warehouse.addenda import Addendum, Amount
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure of a month published earlier, as it was told and as it is now."""
+
+    title: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month published earlier, with its changes and why, in words."""
+
+    title: str
+    changes: tuple[Change, ...]
+    reasons: str
+
+
+def addenda(figures: MonthFigures, words: Language, found: Sequence[Addendum]) -> list[Month]:
+    """Return the months that changed, oldest first; small numbers are withheld as in the report."""
+    threshold = figures.site.small_cell
+    months = []
+    for addendum in found:
+        changes = tuple(
+            Change(
+                words.typeset(figures.definitions[change.figure].title.of(words.code)),
+                words.value(_value(change.figure, change.old, threshold)),
+                words.value(_value(change.figure, change.new, threshold)),
+            )
+            for change in addendum.changes
+        )
+        reasons = [
+            f"{term(words, 'addendum', reason)}{NO_BREAK}({WITHHELD if 0 < n < threshold else words.number(n)})"
+            for reason, n in addendum.reasons.items()
+        ]
+        months.append(Month(words.month(addendum.month), changes, ", ".join(reasons)))
+    return months
+
+
+def _value(name: str, amount: Amount, threshold: int) -> Value:
+    bare = blank(name)
+    if amount.numerator is None:
+        return bare
+    if bare.unit == "share":
+        made = rate(bare, amount.numerator, amount.denominator or 0.0)
+    else:
+        made = count(bare, amount.numerator, amount.denominator)
+    return withhold(made) if threshold > 1 and small(made, threshold) else made
