@@ -141,7 +141,8 @@ def _model_accuracy(described: dict[str, Any]) -> list[Accuracy]:
         for measure in ("sensitivity", "specificity")
     }
     measures = {"auroc": test.get("auroc"), **points}
-    data = " + ".join(entry["name"] for entry in described["training"]["data"])
+    # The bundle's first set of data is that of the task; those after it are of pretraining.
+    data = described["training"]["data"][0]["name"]
     return [
         Accuracy("model", name, found["value"], found.get("low"), found.get("high"), test.get("images", 0), data)
         for name, found in measures.items()

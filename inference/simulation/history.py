@@ -57,6 +57,7 @@ class HistoryStudy:
     verdict_at: datetime | None
     clock_skew: bool
     origin: str
+    report_independent: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class HistoryVerdict:
     verdict: str
     decided_at: datetime
     key_id: str
+    recall: bool = False
+    undone_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
