@@ -15,6 +15,7 @@ from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose
 from pipelines.cli_month import month
+from pipelines.cli_receive import receive_app
 from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, trail_app, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
@@ -47,6 +48,7 @@ app.add_typer(trail_app, name="audit")
 app.add_typer(labels_app, name="labels")
 app.command()(serve)
 app.command()(thresholds)
+app.add_typer(receive_app)
 
 
 def _load(home: Path) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -21,7 +22,7 @@ from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
-from pipelines.source_settings import SITE_NAME, FolderSource, Strict
+from pipelines.source_settings import SITE_NAME, SOURCE_TYPES, Source, Strict
 
 # What to write, for fields whose rule is a pattern.
 REMEDIES = {
@@ -34,6 +35,7 @@ REMEDIES = {
     "list_time": 'write a time as "HH:MM", with the quotes',
     "start": 'write a time as "HH:MM", with the quotes',
     "end": 'write a time as "HH:MM", with the quotes',
+    "ae_title": "write an AE title: at most 16 characters, no backslash",
     "name": "write a-z, 0-9 and - only, at most 41 letters",
 }
 HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -130,7 +132,7 @@ class Site(Strict):
     time_zone: str
     sector: Literal["public", "private"]
     opening: Opening = Opening()
-    sources: tuple[FolderSource, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(min_length=1)
     scope: Scope = Scope()
     model: ModelChoice = ModelChoice()
     night: Night = Night()
@@ -158,7 +160,7 @@ class Site(Strict):
 
     @field_validator("sources")
     @classmethod
-    def _distinct(cls, value: tuple[FolderSource, ...]) -> tuple[FolderSource, ...]:
+    def _distinct(cls, value: tuple[Source, ...]) -> tuple[Source, ...]:
         if len({source.name for source in value}) < len(value):
             raise ValueError("two sources have the same name")
         return value
@@ -274,6 +276,10 @@ class Config:
         """Return the folder of what the site's gate refused."""
         return self.home / "quarantine" / site
 
+    def inbox(self, site: str, source: str) -> Path:
+        """Return the folder of what a receiver of the site took and the night has not taken yet."""
+        return self.home / "inbox" / site / source
+
     def list_folder(self, site: str, day: date) -> Path:
         """Return the folder of the flagged list of a day."""
         return self.home / "issued" / site / "lists" / day.isoformat()
@@ -332,17 +338,32 @@ def _read(path: Path, kind: type[T], known: dict[str, Any], problems: list[Probl
     try:
         return kind.model_validate({**data, **known})
     except ValidationError as error:
-        problems.extend(_problem(name, kind, item) for item in error.errors())
+        problems.extend(_problem(name, kind, item) for item in _causes(error.errors()))
         return None
 
 
+def _causes(found: Sequence[Any]) -> list[Any]:
+    """Leave out lists that are too short only because an item of theirs is refused."""
+    refused = [item["loc"] for item in found]
+    return [
+        item
+        for item in found
+        if item["type"] != "too_short"
+        or not any(other != item["loc"] and other[: len(item["loc"])] == item["loc"] for other in refused)
+    ]
+
+
 def _problem(name: str, kind: type[Strict], item: Any) -> Problem:
-    field = ".".join(str(part) for part in item["loc"]) or "file"
+    # pydantic puts the kind of a source into the path of a field; the file has no such key.
+    where = [part for part in item["loc"] if part not in SOURCE_TYPES]
+    field = ".".join(str(part) for part in where) or "file"
     if item["type"] == "extra_forbidden":
         close = _similar(str(item["loc"][-1]), list(kind.model_fields))
         hint = f"; did you mean `{close}`?" if close else ""
         return Problem(name, field, f"unknown key{hint}")
-    if item["type"] == "missing":
+    if item["type"] == "union_tag_invalid":
+        return Problem(name, f"{field}.type", f"write one of: {', '.join(SOURCE_TYPES)}")
+    if item["type"] in ("missing", "union_tag_not_found"):
         return Problem(name, field, "missing: add it (see the example that `bilan init` writes)")
     if item["type"] == "string_pattern_mismatch" and "recipients" in item["loc"]:
         return Problem(name, field, "write one address such as head@hospital.example")

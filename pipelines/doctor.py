@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from pipelines import config
 from pipelines.config import Config
 from pipelines.errors import ConfigError
+from pipelines.source_settings import FolderSource
 
 PACKAGES = ("inference", "warehouse", "reports", "pipelines")
 LIBRARIES = ("dagster", "duckdb", "imagecodecs", "pandas", "plotly", "pydicom", "torch", "weasyprint")
@@ -190,9 +191,9 @@ def folders(loaded: Config) -> Iterator[Result]:
 
 
 def sources(loaded: Config) -> Iterator[Result]:
-    """Each source's folder can be read."""
+    """Each folder that is a source can be read."""
     for site in loaded.sites.values():
-        for source in site.sources:
+        for source in (source for source in site.sources if isinstance(source, FolderSource)):
             readable = os.access(source.path, os.R_OK | os.X_OK)
             remedy = "create or mount the folder, and give Bilan's account the right to read it"
             yield Result(

@@ -24,7 +24,8 @@ from inference.records import Instance, OrderEvent, PatientMerge, Rejection, Rep
 from pipelines import messages
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
-from pipelines.source_settings import FolderSource
+from pipelines.source_settings import CstoreSource
+from pipelines.source_settings import Source as Settings
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
 from warehouse import connect, identified, ledger, load, pending, person
@@ -105,7 +106,8 @@ def take(
         images = ledger.offered_instances(connection, name)
     counts: Counter[str] = Counter()
     unreachable: list[str] = []
-    for settings in site.sources:
+    # What a PACS is asked to send to our receiver is read from the receiver's inbox in the same night.
+    for settings in sorted(site.sources, key=lambda source: isinstance(source, CstoreSource)):
         if (settings.content == "dicom") != (content == "dicom"):
             continue
         source = connected.source(config, site, settings)
@@ -211,7 +213,7 @@ class Intake:
         """Return the local day of an image: of its acquisition, else of its study, else of receipt."""
         return (instance.acquired_at or instance.study_at or self.now).astimezone(self.site.zone).date()
 
-    def read(self, offered: Offered, source: FolderSource) -> Read:
+    def read(self, offered: Offered, source: Settings) -> Read:
         """Read one file through the gate; its bytes decide, never its name."""
         settings, now = self.site.gate_settings(self.validated), datetime.now(UTC)
         if offered.refusal is not None:

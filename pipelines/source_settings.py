@@ -1,4 +1,4 @@
-"""What a site's file says of its sources: one class for each kind."""
+"""What a site's file says of its sources: one class for each kind, told apart by `type`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from inference.report_csv import Columns, Export
 
 SITE_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+Port = Annotated[int, Field(ge=1, le=65535)]
+# PS3.5 6.2, value representation AE: 16 characters, no backslash, no control character.
+AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 
 Name = Annotated[str, Field(min_length=1)]
 State = Literal["preliminary", "final", "corrected", "withdrawn"]
@@ -76,6 +80,20 @@ class CsvExport(Strict):
         return Export(columns, self.encoding, self.delimiter, self.date_order, self.states, self.only_state)
 
 
+class Tls(Strict):
+    """Certificates, as PEM files. A receiver needs its own; with `authorities` it asks for the caller's."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    authorities: Path | None = None
+
+    @model_validator(mode="after")
+    def _pair(self) -> Tls:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class FolderSource(Strict):
     """A folder where images or messages arrive, at any depth and with any extension."""
 
@@ -91,3 +109,60 @@ class FolderSource(Strict):
         if (self.content == "csv") != (self.csv is not None):
             raise ValueError("csv (its columns) goes with content: csv, and only with it")
         return self
+
+
+class Receiver(Strict):
+    """What receivers share: where they listen, and TLS."""
+
+    name: SourceName
+    listen: Host = "0.0.0.0"  # noqa: S104 - other machines send to it; docs/operations.md has the firewall table
+    port: Port
+    tls: Tls | None = None
+
+    @model_validator(mode="after")
+    def _certificate(self) -> Receiver:
+        if self.tls is not None and self.tls.certificate is None:
+            raise ValueError("tls of a receiver needs its certificate and its key")
+        return self
+
+
+class CstoreSource(Receiver):
+    """A C-STORE receiver (`bilan receive`) that modalities or a PACS send to; the night reads its inbox.
+
+    `maximum_associations` holds for each sending machine, four times as many for all together.
+    """
+
+    type: Literal["cstore"]
+    ae_title: AeTitle = "BILAN"
+    calling: Annotated[tuple[AeTitle, ...], Field(min_length=1)]
+    maximum_object_mb: Annotated[int, Field(ge=1, le=2048)] = 128
+    maximum_associations: Annotated[int, Field(ge=1, le=200)] = 10
+    idle_seconds: Annotated[float, Field(gt=0, le=3600)] = 60.0
+
+    @property
+    def content(self) -> Literal["dicom"]:
+        """Images, always."""
+        return "dicom"
+
+
+class MllpSource(Receiver):
+    """An MLLP listener (`bilan listen`) that the RIS sends HL7 to; the night reads its inbox.
+
+    `maximum_connections` holds for each sending machine, four times as many for all together. A
+    frame that was begun must be whole within `frame_seconds`; a connection may rest `idle_seconds`.
+    """
+
+    type: Literal["mllp"]
+    maximum_message_mb: Annotated[float, Field(gt=0, le=100)] = 5.0
+    maximum_connections: Annotated[int, Field(ge=1, le=500)] = 20
+    idle_seconds: Annotated[float, Field(gt=0, le=86400)] = 600.0
+    frame_seconds: Annotated[float, Field(gt=0, le=3600)] = 30.0
+
+    @property
+    def content(self) -> Literal["hl7"]:
+        """Messages, always."""
+        return "hl7"
+
+
+Source = Annotated[FolderSource | CstoreSource | MllpSource, Field(discriminator="type")]
+SOURCE_TYPES = ("folder", "cstore", "mllp")

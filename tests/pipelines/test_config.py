@@ -86,6 +86,13 @@ def test_a_misspelt_key_is_answered_with_the_right_one(tmp_path: Path) -> None:
         ({"report": {"accent": "red; background: url(x)"}}, "report.accent"),
         ({"sources": []}, "sources"),
         ({"sources": SITE["sources"] * 2}, "sources"),
+        ({"sources": [{"name": "a", "type": "fax"}]}, "sources.0.type"),
+        ({"sources": [{"name": "a", "path": "/tmp/x", "content": "dicom"}]}, "sources.0"),
+        ({"sources": [{"name": "a", "type": "cstore", "port": 11112}]}, "sources.0.calling"),
+        ({"sources": [{"name": "a", "type": "cstore", "port": 11112, "calling": []}]}, "sources.0.calling"),
+        ({"sources": [{"name": "a", "type": "cstore", "port": 1, "calling": ["A\\B"]}]}, "sources.0.calling.0"),
+        ({"sources": [{"name": "a", "type": "mllp", "port": 70000}]}, "sources.0.port"),
+        ({"sources": [{"name": "a", "type": "mllp", "port": 2575, "tls": {}}]}, "sources.0"),
         ({"disclosure": {"small_cell": 0}}, "disclosure.small_cell"),
     ],
 )
