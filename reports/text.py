@@ -183,7 +183,7 @@ def _waiting(figures: MonthFigures, words: Language) -> list[Sentence]:
         return []
     waiting = figures.one("unreported", waiting="any")
     if volume is not None and waiting is not None and waiting.value == volume.value:
-        text = words.text("None of the studies had a final report at the data cut.")
+        text = words.text("No study had a final report at the data cut.")
         return [Sentence(text, ("unreported",), 1)]
     text = words.plural(
         "One study had been waiting for its final report for more than 24 hours at the data cut.",
