@@ -42,7 +42,7 @@ def draw(
     if as_json:
         print_json({"site": site, "month": month, "drawn": drawn})
     else:
-        say(f"{drawn} reports drawn for {month}.")
+        say(f"Reports drawn for {month}: {drawn}.")
 
 
 @audit_app.command("export")
@@ -67,7 +67,7 @@ def export_sample(
     if as_json:
         print_json({"site": site, "file": str(out), "reports": waiting})
     else:
-        say(f"{waiting} reports to read in {out}.")
+        say(f"Reports to read in {out}: {waiting}.")
 
 
 @audit_app.command("import")

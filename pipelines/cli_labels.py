@@ -36,7 +36,7 @@ def show_queue(
     if as_json:
         print_json({"site": site, "waiting": waiting, "file": str(csv) if csv else None})
     else:
-        say(f"{waiting} reports wait for a person" + (f", in {csv}." if csv else "."))
+        say(f"Reports that wait for a person: {waiting}" + (f" (in {csv})." if csv else "."))
 
 
 @labels_app.command("import")
@@ -58,7 +58,7 @@ def import_corrections(
     if as_json:
         print_json({"kept": result.kept, "unchanged": result.unchanged, "refused_lines": list(result.refused)})
     else:
-        say(f"{result.kept} corrections kept, {result.unchanged} rows empty or known.")
+        say(f"Corrections kept: {result.kept}; rows empty or known: {result.unchanged}.")
         if result.refused:
             say("Lines that cannot be used: " + ", ".join(str(line) for line in result.refused))
     raise typer.Exit(1 if result.refused else 0)
