@@ -152,7 +152,7 @@ def test_a_correction_stands_over_the_label_and_over_a_newer_pack(
     write(out, [hedged, silent, strange, unfit, late], ";")
     result = RUNNER.invoke(app, ["labels", "import", str(out), *home, "--author", "CANARY-bob"])
     assert result.exit_code == 1
-    assert "1 corrections kept, 1 rows" in result.stderr and "4, 5, 6" in result.stderr
+    assert "Corrections kept: 1; rows empty or known: 1." in result.stderr and "4, 5, 6" in result.stderr
     assert corrections.take(loaded, SITE, out, "CANARY-bob").kept == 0
     assert len(corrections.queue(loaded, SITE)) == 1
 
