@@ -15,6 +15,7 @@ from pipelines import report_text, users
 from pipelines.config import Config
 from pipelines.errors import BilanError
 from reports.daily import harmless
+from warehouse import audit as trail
 from warehouse import audit_sample, connect
 from warehouse.audit_sample import ACUITIES, LABELS, PER_CELL, ReadingRefusedError
 
@@ -43,7 +44,9 @@ def draw(config: Config, site: str, month: str, per_cell: int = PER_CELL) -> int
     """Draw the sample of a month, or find the one that was drawn; return how many reports it has."""
     config.site(site)
     with connect.reader(config.published) as connection, users.store(config).writing() as app:
-        return audit_sample.draw(connection, app, site, month, datetime.now(UTC), per_cell)
+        drawn = audit_sample.draw(connection, app, site, month, datetime.now(UTC), per_cell)
+        trail.append(app, "sample_drawn", users.actor(site), about=month)
+        return drawn
 
 
 def export(config: Config, site: str, month: str | None, out: Path) -> int:
@@ -61,6 +64,7 @@ def export(config: Config, site: str, month: str | None, out: Path) -> int:
             text = texts.get(report.message_id, pointer)
             writer.writerow([report.month, MARK + report.study_uid, MARK + report.message_id, harmless(text), "", ""])
     out.chmod(0o600)
+    trail.record(users.store(config), "report_exported", users.actor(site), detail={"reports": len(waiting)})
     return len(waiting)
 
 
@@ -95,6 +99,7 @@ def take(config: Config, site: str, file: Path, reader: str) -> Imported:
             except ReadingRefusedError:
                 refused.append(line)
             else:
+                trail.append(app, "report_read_blind", users.actor(site), about=study, detail={"label": label})
                 kept += 1
     return Imported(kept, unchanged, tuple(refused))
 

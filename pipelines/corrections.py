@@ -15,7 +15,7 @@ from pipelines import report_text, users
 from pipelines.config import Config
 from pipelines.errors import BilanError
 from reports.daily import harmless
-from warehouse import connect, corrections
+from warehouse import audit, connect, corrections
 from warehouse.corrections import ACUITIES, LABELS, CorrectionRefusedError, Queued
 
 COLUMNS = ("report", "study", "day", "read", "why", "sentence", "text", "label", "acuity", "author", "time")
@@ -72,6 +72,7 @@ def export(config: Config, site: str, out: Path) -> int:
                 ]
             )
     out.chmod(0o600)
+    audit.record(users.store(config), "report_exported", users.actor(site), detail={"reports": len(waiting)})
     return len(waiting)
 
 
@@ -114,6 +115,7 @@ def take(config: Config, site: str, file: Path, author: str | None = None) -> Im
             except CorrectionRefusedError:
                 refused.append(line)
             else:
+                audit.append(app, "label_corrected", users.actor(site), about=report, detail={"label": label})
                 standing[report] = (by, label, acuity)
                 kept += 1
     return Imported(kept, unchanged, tuple(refused))

@@ -45,9 +45,9 @@ def granted(config: Config, roles: Iterable[str]) -> frozenset[tuple[str, str]]:
     return frozenset(pairs)
 
 
-def actor() -> Actor:
+def actor(site: str = "") -> Actor:
     """Return the command line as the audit trail names it: no account, and no address of a network."""
-    return Actor("", "command line", datetime.now(UTC))
+    return Actor("", "command line", datetime.now(UTC), site)
 
 
 def find(config: Config, login: str) -> tuple[AppStore, Account]:

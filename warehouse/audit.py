@@ -39,7 +39,10 @@ KINDS: Mapping[str, Kind] = {
     "report_exported": Kind("110106", "", "R"),
     "verdict_given": Kind("110110", "", "C"),
     "verdict_undone": Kind("110110", "", "U"),
+    "report_viewed": Kind("110110", "", "R"),  # the report alone, without images or AI result
     "label_corrected": Kind("110110", "", "U"),
+    "sample_drawn": Kind("110112", "", "E"),
+    "report_read_blind": Kind("110110", "", "C"),
     # 110114 User Authentication: 110122 Login, 110123 Logout
     "signed_in": Kind("110114", "110122", "E"),
     "signed_out": Kind("110114", "110123", "E"),

@@ -172,16 +172,23 @@ def record(
     change(app, "report_reading_add", given)
 
 
+def standing(app: sqlite3.Connection, site: str, study_uid: str) -> Reading | None:
+    """Return the last reading of one drawn report, or None; ask within the transaction that records."""
+    found = rows(app, "report_reading_standing", {"site": site, "study_uid": study_uid})
+    return _reading(found[0]) if found else None
+
+
 def readings(app: sqlite3.Connection, site: str, author: str) -> list[Reading]:
     """Return the readings of one author, the earliest first."""
     return [reading for reading in _readings(app, site) if reading.author == author]
 
 
 def _readings(app: sqlite3.Connection, site: str) -> list[Reading]:
-    return [
-        Reading(**(dict(row) | {"read_at": as_time(row["read_at"])}))
-        for row in rows(app, "report_readings", {"site": site})
-    ]
+    return [_reading(row) for row in rows(app, "report_readings", {"site": site})]
+
+
+def _reading(row: sqlite3.Row) -> Reading:
+    return Reading(**(dict(row) | {"read_at": as_time(row["read_at"])}))
 
 
 def keep(app: sqlite3.Connection, warehouse: DuckDBPyConnection, site: str, pseudonymiser: Pseudonymiser) -> int:

@@ -120,12 +120,23 @@ def record(
     change(app, "report_correction_add", given)
 
 
+def standing(app: sqlite3.Connection, site: str, message_id: str) -> Correction | None:
+    """Return the last correction of one report, or None.
+
+    Ask within the transaction that records: of two persons who correct a report at once, the second then
+    sees what the first one said.
+    """
+    found = rows(app, "report_correction_standing", {"site": site, "message_id": message_id})
+    return _correction(found[0]) if found else None
+
+
 def corrections(app: sqlite3.Connection, site: str) -> list[Correction]:
     """Return all corrections of a site in the order in which they were given."""
-    return [
-        Correction(**(dict(row) | {"corrected_at": as_time(row["corrected_at"])}))
-        for row in rows(app, "report_corrections", {"site": site})
-    ]
+    return [_correction(row) for row in rows(app, "report_corrections", {"site": site})]
+
+
+def _correction(row: sqlite3.Row) -> Correction:
+    return Correction(**(dict(row) | {"corrected_at": as_time(row["corrected_at"])}))
 
 
 def keep(app: sqlite3.Connection, warehouse: DuckDBPyConnection, site: str, pseudonymiser: Pseudonymiser) -> int:

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from reports.case_words import capital, case_words
 from reports.language import MISSING, message
 from reports.terms import term
-from reports.web import images
+from reports.web import images, sealed
 from reports.web.cases import address, heading
 from reports.web.row import Row
 from reports.web.settings import ReportText
@@ -77,6 +77,27 @@ def _wanted(visit: Visit) -> str:
     return visit.unseal("case", visit.request.path_params["case"])
 
 
+def _ticket_key(visit: Visit) -> str:
+    return f"{visit.app.settings.key.hex()} {visit.who.user_id}"
+
+
+def _ticket(visit: Visit, study_uid: str) -> str:
+    """Return what a verdict brings along that waits for a connection: it opens in each later session of its author."""
+    return sealed.seal(_ticket_key(visit), "ticket", f"{visit.here.site}/{study_uid}", visit.app.services.now())
+
+
+def _judged(visit: Visit) -> str:
+    """Return the case of the address; after its author signed in again, that of the ticket."""
+    path, ticket, now = visit.request.path_params["case"], visit.fields.get("ticket", ""), visit.app.services.now()
+    study_uid = sealed.unseal(visit.secret, "case", path, now)
+    if study_uid is None:
+        opened = sealed.unseal(_ticket_key(visit), "ticket", ticket, now) or "/"
+        site, study_uid = opened.split("/")
+        if site != visit.here.site:
+            raise missing()
+    return study_uid
+
+
 def _found(visit: Visit, study_uid: str) -> tuple[Listed, list[ReportStep], datetime | None, tuple[VerdictEvent, ...]]:
     with visit.app.published.connection() as connection:
         case = cases.case(connection, visit.here.site, study_uid)
@@ -120,17 +141,18 @@ def show(visit: Visit) -> Response:
 
 
 def _answers(visit: Visit, study_uid: str, events: tuple[VerdictEvent, ...], chosen: Filters) -> dict[str, Any]:
-    sealed = visit.seal("case", study_uid)
+    part = visit.seal("case", study_uid)
     counting = verdicts.counting(events)
     return {
         "answers": [(code, visit.words.text(label), key) for code, label, key in ANSWERS],
         "counting": counting,
         "mine": next((event for event in counting if event.author == visit.who.user_id), None),
         "said_at": {event.event_id: _moment(visit, event.decided_at) for event in events},
+        "ticket": _ticket(visit, study_uid),
         "fresh_key": secrets.token_hex(16),
-        "post_to": visit.link("verdict", site=visit.here.site, case=sealed),
-        "undo_to": visit.link("verdict_undo", site=visit.here.site, case=sealed),
-        "poll": visit.link("verdicts", site=visit.here.site, case=sealed),
+        "post_to": visit.link("verdict", site=visit.here.site, case=part),
+        "undo_to": visit.link("verdict_undo", site=visit.here.site, case=part),
+        "poll": visit.link("verdicts", site=visit.here.site, case=part),
         "query": chosen.query,
         "revision": events[-1].event_id if events else 0,
     }
@@ -183,7 +205,7 @@ def take_back(visit: Visit) -> Response:
 
 
 def _change(visit: Visit, event: str, make: Change, **detail: object) -> Response:
-    study_uid, key = _wanted(visit), visit.fields.get("key", "")
+    study_uid, key = _judged(visit), visit.fields.get("key", "")
     if not 16 <= len(key) <= 64 or not key.isalnum():
         raise HTTPException(400)
     listed, *_ = _found(visit, study_uid)
@@ -204,12 +226,12 @@ def _change(visit: Visit, event: str, make: Change, **detail: object) -> Respons
 
 def _shown(visit: Visit, case: Case, image: Picture) -> Shown:
     words, site = visit.words, visit.here.site
-    sealed = images.seal(visit, case.study_uid, image.instance_uid)
+    part = images.seal(visit, case.study_uid, image.instance_uid)
     heat = visit.app.services.heat(site, image.instance_uid) is not None
     return Shown(
-        pixels=visit.link("pixels", site=site, image=sealed),
-        thumbnail=visit.link("thumbnail", site=site, image=sealed),
-        heat=visit.link("heat", site=site, image=sealed) if heat else None,
+        pixels=visit.link("pixels", site=site, image=part),
+        thumbnail=visit.link("thumbnail", site=site, image=part),
+        heat=visit.link("heat", site=site, image=part) if heat else None,
         name=term(words, "view", image.view) if image.view else words.text("view not given"),
         score=MISSING if image.score is None else words.number(image.score, 2),
         columns=image.columns or 1,

@@ -14,8 +14,8 @@ from reports.web.trail import audited
 from reports.web.user import CLINICIAN, DEPARTMENT_HEAD
 from reports.web.visit import Visit, missing
 from warehouse import audit, audit_sample, corrections
-from warehouse.audit_sample import DrawRefusedError, ReadingRefusedError
-from warehouse.corrections import CorrectionRefusedError
+from warehouse.audit_sample import DrawRefusedError, Reading, ReadingRefusedError
+from warehouse.corrections import Correction, CorrectionRefusedError
 
 READERS = frozenset({CLINICIAN, DEPARTMENT_HEAD})
 # What a reader can say of a report: label and acuity.
@@ -30,6 +30,7 @@ CHOICES = (
 DONE = {
     "kept": message("Your reading is kept. It counts from the next night on."),
     "drawn": message("The sample is drawn."),
+    "meanwhile": message("A colleague answered this report at the same time. That answer counts; yours was not kept."),
     "early": message("The month is not over: draw its sample when it is."),
 }
 
@@ -61,7 +62,7 @@ def one(visit: Visit) -> Response:
     study_uid = next((item.study_uid for item in _queue(visit) if item.message_id == message_id), None)
     if study_uid is None:
         raise missing()
-    audited(visit, "case_viewed", study_uid)
+    audited(visit, "report_viewed", study_uid)
     return visit.page(
         "report_read.html.j2",
         title=visit.words.text("What does this report say?"),
@@ -75,18 +76,21 @@ def one(visit: Visit) -> Response:
 
 
 def correct(visit: Visit) -> Response:
-    """Keep what a person says of a report over its label."""
+    """Keep what a person says of a report over its label, unless somebody was faster; twice the same is once."""
     message_id, (label, acuity) = visit.unseal("report", visit.fields.get("report", "")), _answer(visit)
-    if all(item.message_id != message_id for item in _queue(visit)):
-        raise missing()
-    now, site = visit.app.services.now(), visit.here.site
+    now, site, author = visit.app.services.now(), visit.here.site, visit.who.user_id
+    waits = any(item.message_id == message_id for item in _published(visit))
     try:
         with visit.app.store.writing() as app:
-            corrections.record(app, site, message_id, visit.who.user_id, label, acuity, now)
-            audit.append(app, "label_corrected", visit.actor, about=message_id, detail={"label": label})
+            known = corrections.standing(app, site, message_id)
+            if known is None:
+                if not waits:
+                    raise missing()
+                corrections.record(app, site, message_id, author, label, acuity, now)
+                audit.append(app, "label_corrected", visit.actor, about=message_id, detail={"label": label})
     except CorrectionRefusedError:
         raise HTTPException(400) from None
-    return _back(visit, "reports", "kept")
+    return _back(visit, "reports", _came(known, author, label, acuity))
 
 
 def sample(visit: Visit) -> Response:
@@ -96,7 +100,7 @@ def sample(visit: Visit) -> Response:
         done = audit_sample.progress(app, visit.here.site)
     report = None
     if found:
-        audited(visit, "case_viewed", found[0].study_uid)
+        audited(visit, "report_viewed", found[0].study_uid)
         report = visit.app.services.report_text(visit.here.site, found[0].message_id)
     month = _last_month(visit)
     return visit.page(
@@ -117,33 +121,44 @@ def draw(visit: Visit) -> Response:
     try:
         with visit.app.published.connection() as connection, visit.app.store.writing() as app:
             audit_sample.draw(connection, app, site, month, now)
-            audit.append(app, "site_viewed", visit.actor, about=month)
+            audit.append(app, "sample_drawn", visit.actor, about=month)
     except DrawRefusedError:
         return _back(visit, "sample", "early")
     return _back(visit, "sample", "drawn")
 
 
 def read(visit: Visit) -> Response:
-    """Keep what a person read in a report of the sample."""
+    """Keep what a person read in a report of the sample, unless somebody was faster; twice the same is once."""
     study_uid, (label, acuity) = visit.unseal("sample", visit.fields.get("report", "")), _answer(visit)
+    now, site, author = visit.app.services.now(), visit.here.site, visit.who.user_id
     try:
         with visit.app.store.writing() as app:
-            audit_sample.record(
-                app, visit.here.site, study_uid, visit.who.user_id, label, acuity, visit.app.services.now()
-            )
-            audit.append(app, "label_corrected", visit.actor, about=study_uid, detail={"label": label})
+            known = audit_sample.standing(app, site, study_uid)
+            if known is None:
+                audit_sample.record(app, site, study_uid, author, label, acuity, now)
+                audit.append(app, "report_read_blind", visit.actor, about=study_uid, detail={"label": label})
     except ReadingRefusedError:
         raise missing() from None
-    return _back(visit, "sample", "kept")
+    return _back(visit, "sample", _came(known, author, label, acuity))
+
+
+def _came(known: Correction | Reading | None, author: str, label: str, acuity: str) -> str:
+    """Return what became of an answer, given the one that was there before it."""
+    ours = known is None or (known.author, known.label, known.acuity) == (author, label, acuity)
+    return "kept" if ours else "meanwhile"
 
 
 def _queue(visit: Visit) -> list[corrections.Queued]:
     """Return what waits in the published copy, without what was corrected since."""
-    with visit.app.published.connection() as connection:
-        found = corrections.queue(connection, visit.here.site)
+    found = _published(visit)
     with visit.app.store.reading() as app:
         corrected = {item.message_id for item in corrections.corrections(app, visit.here.site)}
     return [item for item in found if item.message_id not in corrected]
+
+
+def _published(visit: Visit) -> list[corrections.Queued]:
+    with visit.app.published.connection() as connection:
+        return corrections.queue(connection, visit.here.site)
 
 
 def _wanted(visit: Visit) -> str:

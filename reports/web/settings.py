@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,8 @@ class WebSettings:
     """Settings of the application.
 
     `secure`: the browser reaches us by TLS, ours or the proxy's. `hosts`: host names that we answer
-    to. `second_factor`: the roles that must have one.
+    to. `second_factor`: the roles that must have one. `key` (32 bytes, kept outside the database) encrypts
+    the secrets of second factors and the tickets of verdicts; without one, one of this process is made.
     """
 
     app_store: Path
@@ -84,6 +87,7 @@ class WebSettings:
     second_factor: frozenset[str] = frozenset()
     demonstration: bool = False
     provider: Provider | None = None
+    key: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)
 
     def site(self, name: str) -> SiteInfo:
         """Return one site's facts."""

@@ -145,7 +145,7 @@ class Visit:
         return str(self.request.app.url_path_for(name, **params))
 
     def seal(self, kind: str, thing: str) -> str:
-        """Return a pseudonym as an opaque part of an address, for this session and a short time."""
+        """Return a pseudonym as an opaque part of an address, for this session; an image's for a short time."""
         return sealed.seal(self.secret, kind, thing, self.app.services.now())
 
     def unseal(self, kind: str, text: str) -> str:

@@ -37,11 +37,24 @@
     if (focused) form.querySelector("button").focus();
   }
 
-  function mark(verdict) {
+  // The form says what counts of mine: after an undo, what I had said before it.
+  function fill() {
+    const { mine, recall, comment } = panel().dataset;
     for (const choice of form.querySelectorAll("[name=verdict]")) {
-      if (verdict) choice.setAttribute("aria-pressed", String(choice.value === verdict));
+      if (mine) choice.setAttribute("aria-pressed", String(choice.value === mine));
       else choice.removeAttribute("aria-pressed");
     }
+    form.elements.recall.checked = recall === "yes";
+    form.elements.comment.value = comment;
+  }
+
+  // Whoever signed in again has another session: its anti-forgery value is on any page of it.
+  async function renew() {
+    const page = new DOMParser().parseFromString(await (await fetch(form.dataset.renew)).text(), "text/html");
+    const fresh = page.querySelector('meta[name="csrf"]')?.content;
+    if (!fresh || fresh === token()) return false;
+    document.querySelector('meta[name="csrf"]').content = fresh;
+    return true;
   }
 
   async function send() {
@@ -56,14 +69,14 @@
         const to = here && !first.undo ? form.action : first.to;
         const body = new URLSearchParams(first.fields);
         const answer = await fetch(to, { method: "POST", body, headers: { "X-CSRF-Token": token(), "HX-Request": "true" } });
+        if (answer.status === 403 && await renew()) continue;
         if (answer.status === 401) { say("kept", form.dataset.signedOut); break; }
         if (answer.status >= 500 || answer.status === 429) throw new Error("later");
         keep(rest);
         if (!answer.ok) { say("refused", form.dataset.refused); continue; }
         if (here) {
           show(await answer.text(), answer.headers.get("ETag"));
-          mark(first.fields.verdict);
-          if (!first.undo) form.querySelector("textarea").value = "";
+          fill();
         }
         say("saved", form.dataset.saved);
       }

@@ -188,3 +188,53 @@ def test_filters_leave_what_they_say(persona: Sign, day: str) -> None:
     assert regions[2] == 0 and regions[0] + regions[1] <= len(whole)
     parts = [len(listed(browser, f"day={day}&status={action}")) for action in cases.ACTIONS]
     assert sum(parts) == len(whole)
+
+
+def test_a_case_can_be_reloaded_as_long_as_the_session_its_images_for_a_short_time(
+    persona: Sign, clock: Any, day: str
+) -> None:
+    browser = persona("clinician")
+    case = listed(browser, f"day={day}")[0]
+    (pixels, *_) = re.findall(r'data-pixels="([^"]+)"', browser.get(case).text)
+    for _ in range(3):
+        clock.advance(minutes=29)
+        assert browser.get(case).status_code == 200
+    assert browser.get(pixels).status_code == 404
+    clock.advance(minutes=31)  # idle for too long
+    assert browser.get(case).status_code == 303
+
+
+def test_the_form_says_what_i_said_before(persona: Sign, day: str) -> None:
+    clinician, head = persona("clinician"), persona("department_head")
+    (case, *_), (same, *_) = listed(clinician, f"day={day}"), listed(head, f"day={day}")
+    answer(clinician, case, verdict="unsure", comment="</textarea><b>CANARY", recall="yes", key="k" * 20)
+    page = clinician.get(case).text
+    assert 'value="unsure" class="choice unsure" aria-pressed="true"' in page
+    assert 'name="recall" value="yes" checked' in page
+    assert 'maxlength="2000">&lt;/textarea&gt;&lt;b&gt;CANARY</textarea>' in page
+    other = head.get(same).text
+    assert 'maxlength="2000"></textarea>' in other and 'value="yes" checked' not in other
+
+
+def test_a_verdict_that_waited_is_kept_after_signing_in_again(
+    persona: Sign, store: AppStore, clock: Any, day: str
+) -> None:
+    before = persona("clinician")
+    (case, *_) = listed(before, f"day={day}")
+    page = before.get(case).text
+    ticket = re.findall(r'name="ticket" value="([^"]+)"', page)[0]
+    clock.advance(hours=1)
+
+    def send(who: str, given: str, key: str) -> int:
+        browser = persona(who)
+        csrf = re.findall(r'name="csrf" content="([0-9a-f]{64})"', browser.get("/account").text)[0]
+        data = {"csrf": csrf, "ticket": given, "verdict": "fracture", "key": key * 20}
+        return int(browser.post(f"{case}/verdict", data=data).status_code)
+
+    # Not in a colleague's name, not with another page's part, not without a ticket.
+    assert [send("department_head", ticket, "a"), send("clinician", ticket[:-4], "b"), send("clinician", "", "c")] == [
+        404
+    ] * 3
+    assert [send("clinician", ticket, "d"), send("clinician", ticket, "d")] == [303, 303]
+    (kept,) = events(store)
+    assert (kept.author_name, kept.verdict) == ("Clinician", "fracture")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from reports.web.settings import ReportText, Services, WebSettings
-from warehouse import audit_sample, corrections
+from warehouse import audit, audit_sample, corrections
 from warehouse.app_store import AppStore
 from warehouse.corrections import Queued
 
@@ -59,13 +61,74 @@ def test_a_correction_takes_the_report_off_the_list_and_is_kept(persona: Sign, s
     form = {"csrf": field(page, "csrf"), "report": field(page, "report"), "answer": "present/acute"}
     assert browser.post("/site/north/reports", data=form).headers["location"] == "/site/north/reports?done=kept"
     assert len(addresses(browser.get("/site/north/reports?done=kept").text)) == 1
-    # A double click finds the report gone from the list: one correction.
-    assert browser.post("/site/north/reports", data=form).status_code == 404
+    # A double click is one correction.
+    assert browser.post("/site/north/reports", data=form).headers["location"] == "/site/north/reports?done=kept"
     with store.reading() as app:
         (kept,) = corrections.corrections(app, "north")
         trail = app.execute("select count(*) from audit_event where event = 'label_corrected'").fetchone()[0]
     assert (kept.message_id, kept.label, kept.acuity) == ("a" * 32, "present", "acute")
     assert trail == 1
+
+
+def trail(store: AppStore) -> list[str]:
+    with store.reading() as app:
+        found = app.execute("select event from audit_event where code in ('110110', '110112', '110103') order by seq")
+        return [row[0] for row in found]
+
+
+def test_of_two_corrections_at_once_one_is_kept_and_the_other_told(persona: Sign, store: AppStore) -> None:
+    pages = []
+    for who in ("clinician", "department_head"):
+        browser = persona(who)
+        page = browser.get(addresses(browser.get("/site/north/reports").text)[0]).text
+        pages.append((browser, {"csrf": field(page, "csrf"), "report": field(page, "report")}))
+    start = threading.Barrier(2)
+
+    def send(place: int) -> str:
+        browser, form = pages[place]
+        start.wait()
+        answer = ("present/acute", "absent/none")[place]
+        return str(browser.post("/site/north/reports", data={**form, "answer": answer}).headers["location"])
+
+    with ThreadPoolExecutor() as pool:
+        told = [location.rpartition("=")[2] for location in pool.map(send, (0, 1))]
+    assert sorted(told) == ["kept", "meanwhile"]
+    with store.reading() as app:
+        (kept,) = corrections.corrections(app, "north")
+    assert kept.label == ("present", "absent")[told.index("kept")]
+    assert trail(store).count("label_corrected") == 1
+    loser = pages[told.index("meanwhile")][0]
+    assert "yours was not kept" in loser.get("/site/north/reports?done=meanwhile").text
+
+
+def test_each_screen_leaves_its_own_event(
+    persona: Sign, store: AppStore, post: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn(store)
+    browser = persona("clinician")
+    page = browser.get("/site/north/sample").text
+    form = {"csrf": field(page, "csrf"), "report": field(page, "report"), "answer": "absent/none"}
+    for _ in range(2):
+        assert browser.post("/site/north/sample", data=form).headers["location"] == "/site/north/sample?done=kept"
+    monkeypatch.setattr(audit_sample, "draw", lambda *_: 2)
+    post(browser, "/site/north/sample/draw", seen="/site/north/sample")
+    # Nobody has seen an AI result, so no case was seen.
+    assert trail(store) == ["report_viewed", "report_read_blind", "report_viewed", "sample_drawn"]
+    assert audit.verify(store).problems == ()
+
+
+def test_a_drawn_report_that_a_colleague_read_is_not_read_over(persona: Sign, store: AppStore) -> None:
+    drawn(store)
+    told = []
+    browsers = [persona("clinician"), persona("department_head")]
+    pages = [browser.get("/site/north/sample").text for browser in browsers]
+    for browser, page, answer in zip(browsers, pages, ("absent/none", "present/acute"), strict=True):
+        form = {"csrf": field(page, "csrf"), "report": field(page, "report"), "answer": answer}
+        told.append(browser.post("/site/north/sample", data=form).headers["location"].rpartition("=")[2])
+    assert told == ["kept", "meanwhile"]
+    with store.reading() as app:
+        labels = [row[0] for row in app.execute("select label from report_reading").fetchall()]
+    assert labels == ["absent"]
 
 
 @pytest.mark.parametrize("answer", ["", "present/none", "present", "absent/acute", "<script>"])
