@@ -109,6 +109,19 @@ def _resources(root: Resource, line: int) -> dict[str, Resource]:
     return found
 
 
+def entries(data: bytes) -> list[tuple[str, Resource]]:
+    """Return every resource of a file with its address (empty without), in order, each once."""
+    found: list[tuple[str, Resource]] = []
+    for root in _roots(data)[0]:
+        inside = _items(root, "entry") if root.get("resourceType") == "Bundle" else iter([{"resource": root}])
+        found += [
+            (_word(entry, "fullUrl"), resource)
+            for entry in inside
+            if isinstance(resource := entry.get("resource"), dict)
+        ]
+    return found
+
+
 def _items(value: object, name: str) -> Iterator[Resource]:
     """Yield the objects in a list-valued element; what is of another kind is skipped."""
     items = value.get(name) if isinstance(value, Mapping) else None

@@ -184,6 +184,11 @@ REASONS: dict[str, Reason] = {
         "Le patient s'oppose à l'analyse : ni analysé, ni compté.",
         "The patient objects to the analysis: neither analysed nor counted.",
     ),
+    "ERASED": Reason(
+        "accepted_not_inferred",
+        "Données effacées à la demande du patient ; rien n'en est gardé.",
+        "The patient's data were erased on request; nothing of them is kept.",
+    ),
     "EMPTY_BATCH": Reason("accepted_not_inferred", "Lot valide, sans message.", "A valid batch without messages."),
     "UNREADABLE_ATTACHMENT": Reason(
         "accepted_flagged",

@@ -89,11 +89,8 @@ def read(
     """
     if len(data) > MAX_FILE_BYTES:
         return [_rejected("FILE_TOO_LARGE")]
-    text, declared = _decoded(data, export.encoding)
-    if text[:4].lower() == "sep=":  # a spreadsheet's own first line
-        text = text.partition("\n")[2]
-    header = text.partition("\n")[0]
-    delimiter = export.delimiter or max(_DELIMITERS, key=header.count)
+    _, declared = _decoded(data, export.encoding)
+    text, delimiter = table(data, export)
     rows: list[dict[str, str] | None] = list(_rows(text, delimiter))
     names = {name for one in fields(Columns) if (name := getattr(export.columns, one.name))}
     if not rows or rows[0] is None:
@@ -106,6 +103,15 @@ def read(
     order = export.date_order or _date_order([row for row in kept if row])
     flags = [] if declared else ["CHARSET"]
     return [_event(row, export, order, flags, settings, now) if row else _rejected("PARSE_ERROR") for row in kept]
+
+
+def table(data: bytes, export: Export) -> tuple[str, str]:
+    """Return the text of an export from its header on, and its delimiter."""
+    text, _ = _decoded(data, export.encoding)
+    if text[:4].lower() == "sep=":  # a spreadsheet's own first line
+        text = text.partition("\n")[2]
+    header = text.partition("\n")[0]
+    return text, export.delimiter or max(_DELIMITERS, key=header.count)
 
 
 def _rejected(code: str) -> Rejection:

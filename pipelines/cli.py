@@ -16,6 +16,7 @@ from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose
 from pipelines.cli_month import month
 from pipelines.cli_receive import receive_app
+from pipelines.cli_rights import erase
 from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, trail_app, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
@@ -39,6 +40,7 @@ app = typer.Typer(
     "Not a medical device: results are for information and quality review.",
 )
 app.command()(oppose)
+app.command()(erase)
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
 app.command("month")(month)

@@ -13,7 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from inference import dicom, hl7
 from inference.hl7 import Entry, Fact
 from inference.records import Instance, OrderEvent, PatientMerge, Rejection, ReportEvent
-from pipelines import messages
+from pipelines import erasing, messages
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.source_settings import CstoreSource
 from pipelines.source_settings import Source as Settings
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
-from warehouse import connect, identified, ledger, load, pending, person
+from warehouse import connect, erasure, identified, ledger, load, pending, person
+from warehouse.erasure import Traces
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.rows import LedgerRow
 
@@ -57,6 +58,7 @@ class Known:
 
     instances: dict[str, str]
     messages: set[str]
+    gone: Traces  # what was erased and is refused
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Judged:
     again: list[ReportEvent] = field(default_factory=list)  # taken before, perhaps sent earlier
     keep: Path | None = None
     refuse: Path | None = None
+    erased: bool = False  # holds something of a patient who was erased
 
 
 def take(
@@ -146,7 +149,7 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
         known = gate.known(connection, read)
         judged = [gate.judge(item, known) for item in read if gate.offer(item, 0) not in offers]
         for item in judged:
-            _keep(item)
+            _keep(config, gate, item, known.gone)
         instances = [instance for item in judged for instance in item.instances]
         identified.remember(config.identified, gate.site.site, gate.mask, instances)
         with connect.transaction(connection):
@@ -177,8 +180,14 @@ def _again(judged: Iterable[Judged]) -> list[ReportEvent]:
     return sorted(events, key=lambda event: event.sent_at or datetime.max.replace(tzinfo=UTC), reverse=True)
 
 
-def _keep(item: Judged) -> None:
-    if item.keep:
+def _keep(config: Config, gate: Intake, item: Judged, gone: Traces) -> None:
+    if item.keep and item.erased:
+        refused = erasing.refuses(config, gate.site.site, gone)
+        content = next(name for name, ending in messages.ENDINGS.items() if item.keep.suffix == ending)
+        left = messages.without(item.offered.path.read_bytes(), content, gate.site, datetime.now(UTC), refused)
+        if left is not None:
+            erasing.write(left, item.keep)
+    elif item.keep:
         copy(item.offered.path, item.keep)
     if item.refuse:
         copy(item.offered.path, item.refuse)
@@ -240,6 +249,7 @@ class Intake:
         return Known(
             ledger.known_instances(connection, site, images),
             ledger.known_messages(connection, site, brought),
+            erasure.tombstones(connection, site),
         )
 
     def judge(self, item: Read, known: Known) -> Judged:
@@ -247,7 +257,11 @@ class Intake:
         judged = Judged(item.offered, [])
         content_id = self.mask.of("content_id", item.digest)
         for index, entry in enumerate(item.entries):
-            if isinstance(entry, Instance):
+            if self._gone(entry, content_id, known.gone):
+                row = self._row(item, index, "accepted_not_inferred", ("ERASED",))
+                row = replace(row, content_id=row.offer_id) if row.kind == "dicom" else row
+                judged.erased = True
+            elif isinstance(entry, Instance):
                 row = self._image(item, entry, content_id, known)
                 if row.outcome.startswith("accepted"):
                     judged.instances.append(entry)
@@ -264,9 +278,16 @@ class Intake:
             else:
                 row = self._row(item, index, entry.outcome, entry.reasons)
             judged.rows.append(row)
-        if any(row.outcome in ("quarantined", "conflict", "not_dicom", "not_hl7") for row in judged.rows):
+        refused = any(row.outcome in ("quarantined", "conflict", "not_dicom", "not_hl7") for row in judged.rows)
+        if refused and not judged.erased:
             judged.refuse = self.quarantine / f"{content_id}.bin"
         return judged
+
+    def _gone(self, entry: Instance | Entry, content_id: str, gone: Traces) -> bool:
+        """Return whether an entry is of a patient who was erased; a file that no gate reads, by its content."""
+        if isinstance(entry, Rejection):
+            return content_id in gone.content_id
+        return any(erasing.is_gone(self.mask, gone, fact) for fact in (entry if isinstance(entry, tuple) else (entry,)))
 
     def _image(self, item: Read, instance: Instance, content_id: str, known: Known) -> LedgerRow:
         image = self.mask.of("instance_uid", instance.instance_uid)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from inference import fhir, hl7, report_csv
+from inference import without as strip
 from inference.hl7 import Entry
 from inference.records import Rejection, ReportEvent
 from inference.report_csv import Export
@@ -52,6 +53,30 @@ def reports(config: Config, site: str, content_id: str) -> Iterator[ReportEvent]
 def _reports(entry: Entry) -> Iterator[ReportEvent]:
     if not isinstance(entry, Rejection):
         yield from (event for event in entry if isinstance(event, ReportEvent))
+
+
+def without(data: bytes, content: str, site: Site, now: datetime, refused: Callable[[Entry], bool]) -> bytes | None:
+    """Return a file of messages without those that are refused; None where it holds none that anyone needs.
+
+    Whatever cannot be told apart goes with them: what is left is read again and must hold every other
+    message as it was.
+    """
+    exports = [source.csv for source in site.sources if isinstance(source, FolderSource) and source.csv]
+    for mapping in exports if content == "csv" else [None]:
+        before = read(data, content, mapping, site, now)
+        if not any(map(refused, before)):
+            continue
+        settings = site.gate_settings()
+        if mapping is not None:
+            left = strip.without_csv(data, mapping.export(), settings, now, refused)
+        elif content == "fhir":
+            left = strip.without_fhir(data, settings, now, refused)
+        else:
+            left = strip.without_hl7(data, settings, now, refused)
+        after = read(left, content, mapping, site, now)
+        facts = [entry for entry in after if not isinstance(entry, Rejection)]
+        return left if facts and strip.same(before, after, refused) else None
+    return data
 
 
 def export(site: Site, source: str = "") -> Export:

@@ -18,7 +18,7 @@ from inference import reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import intake, messages, scoring
+from pipelines import erasing, intake, messages, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -57,6 +57,7 @@ def begin(config: Config, site: str, days: Sequence[date], steps: Sequence[str] 
         config.warehouse, config.published, datetime.now(UTC), config.machine.writer_wait_minutes
     )
     connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
+    erasing.resume(config, site)
     with writer(config) as connection:
         _keep_site(connection, config.site(site), days[-1])
         for day in days:
@@ -147,6 +148,7 @@ def _label(site: Site, event: ReportEvent) -> ReportLabel:
 def assemble(config: Config, site: str, days: Sequence[date]) -> None:
     """Match reports with studies, take in verdicts, rebuild the study table, close the nights, publish the copy."""
     with writer(config) as connection:
+        erasing.sweep(config, site, connection)
         _keep_answers(config, site, connection)
         ledger.settle_matches(connection, site)
         study.rebuild(connection, site, None)
@@ -176,30 +178,46 @@ def _punctual(site: Site, day: date, now: datetime) -> str:
 
 def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, Any]:
     """Issue the flagged list of each day, and again those of the days before that late data changed."""
-    settings = config.site(site)
-    sentences = {code: reasons.sentence(code, settings.language) for code in reasons.REASONS}
-    made: list[str] = []
+    made = reissue(config, site)
     studies = flagged = 0
     with connect.reader(config.published) as connection:
         for day in _lists(days):
-            folder = config.list_folder(site, day)
             late = day not in days
-            if late and not (_has_measured(connection, site, day) and daily.is_stale(connection, site, day, folder)):
+            stale = late and daily.is_stale(connection, site, day, config.list_folder(site, day))
+            if late and not (stale and _has_measured(connection, site, day)):
                 continue
-            issued = daily.render(
-                connection,
-                site,
-                day,
-                config.spool(site) / "thumbnails",
-                links(config, site, daily.case_ids(connection, site, day)),
-                folder,
-                reason_sentences=sentences,
-                accent=settings.report.accent,
-            )
+            issued = _issue(config, site, day, connection)
             made += [str(issued.html), str(issued.csv)]
             if not late:
                 studies, flagged = studies + issued.studies, flagged + issued.flagged
     return {"studies": studies, "flagged": flagged, "made": made}
+
+
+def reissue(config: Config, site: str) -> list[str]:
+    """Issue again the lists that were taken away with a patient who was erased; return the files made."""
+    made: list[str] = []
+    folders = [folder for folder in config.list_folder(site, FIRST_DAY).parent.glob("*-*-*") if folder.is_dir()]
+    emptied = [date.fromisoformat(folder.name) for folder in sorted(folders) if not any(folder.iterdir())]
+    if emptied:
+        with connect.reader(config.published) as connection:
+            for day in emptied:
+                issued = _issue(config, site, day, connection)
+                made += [str(issued.html), str(issued.csv)]
+    return made
+
+
+def _issue(config: Config, site: str, day: date, connection: Any) -> daily.DailyList:
+    settings = config.site(site)
+    return daily.render(
+        connection,
+        site,
+        day,
+        config.spool(site) / "thumbnails",
+        links(config, site, daily.case_ids(connection, site, day)),
+        config.list_folder(site, day),
+        reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
+        accent=settings.report.accent,
+    )
 
 
 def _has_measured(connection: Any, site: str, day: date) -> bool:

@@ -83,6 +83,9 @@ TERMS: dict[str, dict[str, str]] = {
         "audit_exported": "audit trail exported",
         "application_started": "application started",
         "quarantine_retried": "quarantined file tried again",
+        "patient_erased": "patient erased",
+        "key_rotated": "pseudonym key replaced",
+        "data_retired": "data removed after their time",
     },
     "ai_result": {
         "positive": "positive",

@@ -20,7 +20,7 @@ from typing import Any
 
 from warehouse import audit_head
 from warehouse.audit_head import Head
-from warehouse.errors import NaiveTimeError, SchemaVersionError, StorePermissionError
+from warehouse.errors import NaiveTimeError, SchemaVersionError, StorePermissionError, WarehouseBusyError
 from warehouse.statement import statement
 
 _WAIT_SECONDS = 10.0
@@ -110,6 +110,23 @@ class AppStore:
                 noted = {"version": step.version, "name": step.name, "sha256": step.sha256}
                 change(connection, "note_app_migration", noted)
         return len(lacking)
+
+    def compact(self) -> None:
+        """Write the file anew without what was deleted, and empty its log.
+
+        Raises
+        ------
+        WarehouseBusyError
+            If another program keeps it busy; what is committed stands.
+        """
+        with self._open() as connection:
+            try:
+                connection.execute("vacuum")
+                (busy, *_), *_ = connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            except sqlite3.OperationalError:
+                busy = 1
+        if busy:
+            raise WarehouseBusyError("app.sqlite is in use; run this again, or wait for the next night")
 
     @contextmanager
     def _open(self) -> Iterator[AppConnection]:

@@ -43,6 +43,9 @@ KINDS: Mapping[str, Kind] = {
     "label_corrected": Kind("110110", "", "U"),
     "sample_drawn": Kind("110112", "", "E"),
     "report_read_blind": Kind("110110", "", "C"),
+    "patient_erased": Kind("110110", "", "D"),
+    "key_rotated": Kind("110113", "", "U"),
+    "data_retired": Kind("110110", "", "D"),
     # 110114 User Authentication: 110122 Login, 110123 Logout
     "signed_in": Kind("110114", "110122", "E"),
     "signed_out": Kind("110114", "110123", "E"),
@@ -121,6 +124,11 @@ def append(
     made = digest(row)
     change(connection, "audit_add", {**row, "hash": made})
     connection.head = Head(row["seq"], made)
+
+
+def is_told(connection: AppConnection, event: str, about: str) -> bool:
+    """Return whether the trail has such an event on this object."""
+    return bool(rows(connection, "audit_of_object", {"event": event, "object": about})[0]["n"])
 
 
 def digest(row: Mapping[str, Any]) -> str:

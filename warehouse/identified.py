@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +90,43 @@ def forget(path: Path, site: str, before: datetime) -> int:
         return 0
     with _open(path) as connection:
         return connection.execute(statement("identified_forget"), {"site": site, "before": _text(before)}).rowcount
+
+
+def erase(path: Path, site: str, patients: frozenset[str], studies: frozenset[str], mask: Pseudonymiser) -> int:
+    """Delete for good the studies of these patients and these studies (pseudonyms); return how many.
+
+    The file is written anew: what SQLite had moved about within it goes as well.
+    """
+    if not path.exists():
+        return 0
+    with _open(path) as connection:
+        theirs = {row[0] for row in _of_patient(connection, site, patients, studies, mask)}
+        given = {"site": site, "gone": json.dumps(sorted(theirs))}
+        n = connection.execute(statement("identified_erase"), given).rowcount
+    with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
+        connection.execute("pragma secure_delete = on")
+        connection.execute("vacuum")
+    return n
+
+
+def of_patient(
+    path: Path, site: str, patients: frozenset[str], studies: frozenset[str], mask: Pseudonymiser
+) -> list[RealStudy]:
+    """Return the real identifiers of these patients' studies and of these studies (pseudonyms)."""
+    if not path.exists():
+        return []
+    with _open(path) as connection:
+        return [RealStudy(*row[1:]) for row in _of_patient(connection, site, patients, studies, mask)]
+
+
+def _of_patient(
+    connection: sqlite3.Connection, site: str, patients: frozenset[str], studies: frozenset[str], mask: Pseudonymiser
+) -> list[tuple[str, str, str | None, str | None]]:
+    return [
+        row
+        for row in connection.execute(statement("identified_of_site"), {"site": site})
+        if row[0] in studies or (row[3] and mask.of("patient_id", row[3]) in patients)
+    ]
 
 
 @contextmanager

@@ -1,0 +1,2 @@
+-- `{trigger}` is a name that `app_triggers.sql` found.
+drop trigger {trigger};

@@ -1,0 +1,2 @@
+insert into erasure (site, erasure_id, asked_at, studies, images, messages)
+values ($site, $erasure_id, $asked_at, $studies, $images, $messages);

@@ -1,0 +1,4 @@
+-- SQLite.
+select study_pseudonym, study_uid, accession_number, patient_id
+from identified
+where site = $site;

@@ -1,0 +1,3 @@
+select kind, pseudonym
+from tombstone
+where site = $site;
