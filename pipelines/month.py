@@ -22,6 +22,7 @@ from reports.logo import LogoError
 from warehouse import addenda, connect, freeze
 
 if TYPE_CHECKING:
+    from reports.language import Language
     from warehouse.figure import Connection
 
 Draw = Callable[[monthly.Composition], Mapping[str, Drawing]]
@@ -81,23 +82,27 @@ def run(
 
 
 def compose(
-    config: Config, connection: Connection, site: str, month: str
+    config: Config, connection: Connection, site: str, month: str, words: Language | None = None
 ) -> tuple[monthly.Composition, str, list[addenda.Addendum]]:
-    """Return the report before its charts are drawn, the hash of its data, and what it tells of earlier months."""
+    """Return the report before its charts are drawn, the hash of its data, and what it tells of earlier months.
+
+    It is in the language of the site, unless for a reader of another one (`words`).
+    """
     settings = config.site(site)
+    spoken = words.code if words else settings.language
     definition = _definition(config, settings)
     described = description.describe(config.bundle(site))
     data_sha256 = freeze.data_sha256(connection, site, month)
     late = freeze.late_changes(connection, site, month, data_sha256, _as_json(definition))
     provenance = Provenance(
-        reason_sentences={code: reasons.sentence(code, settings.language) for code in reasons.REASONS},
-        accuracy=(*_model_accuracy(described), *_labeller_accuracy(settings.language)),
+        reason_sentences={code: reasons.sentence(code, spoken) for code in reasons.REASONS},
+        accuracy=(*_model_accuracy(described), *_labeller_accuracy(spoken)),
         thresholds=described["operating_points"],
         versions=installed_versions(),
         data_sha256=data_sha256,
         addenda=tuple(late),
     )
-    return monthly.compose(connection, site, month, definition, provenance), data_sha256, late
+    return monthly.compose(connection, site, month, definition, provenance, words=words), data_sha256, late
 
 
 def _issue(
@@ -114,7 +119,7 @@ def _issue(
         month=figures.month,
         data_cut=figures.data_cut,
         data_sha256=data_sha256,
-        figures_sha256=_sha256(kpi.to_json(figures)),
+        figures_sha256=kpi.sha256(figures),
         definition=_as_json(composition.definition),
         now=figures.data_cut if config.machine.simulated_clock else datetime.now(UTC),
         wait_minutes=config.machine.writer_wait_minutes,
@@ -126,10 +131,6 @@ def _issue(
 def _as_json(definition: ReportDefinition) -> str:
     logo = hashlib.sha256(definition.logo).hexdigest() if definition.logo else None
     return json.dumps({**asdict(definition), "logo": logo}, sort_keys=True)
-
-
-def _sha256(data: Any) -> str:
-    return hashlib.sha256(json.dumps(data, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _model_accuracy(described: dict[str, Any]) -> list[Accuracy]:

@@ -17,6 +17,7 @@ from inference import reasons
 from pipelines import retry, users
 from pipelines.config import Config
 from pipelines.errors import BilanError
+from pipelines.shown import Shown
 from pipelines.viewing import Viewing
 from reports.web.app import create
 from reports.web.settings import Provider, Services, SiteInfo, WebSettings
@@ -78,13 +79,15 @@ def _provider(config: Config) -> Provider | None:
 
 def services(config: Config) -> Services:
     """Return what the application borrows from the shell."""
-    viewing = Viewing(config, Published(config.published))
+    published = Published(config.published)
+    viewing, shown = Viewing(config, published), Shown(config, published)
     return Services(
         thumbnail=viewing.thumbnail,
         heat=viewing.heat,
         pixels=viewing.pixels,
         report_text=viewing.report_text,
         links=viewing.links,
+        month=shown.month,
         doctor=partial(_doctor, config.home),
         runs=partial(_runs, config),
         reason=_reason,

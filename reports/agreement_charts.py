@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reports import hover
 from reports.canvas import FAINT, INK, LINE, SOFT, WIDE, Canvas, Chart, blank, mix, plain, share_axis
 from reports.concordance import SHARES, STRATIFIED
 from reports.curves import FEWEST, no_report
@@ -33,10 +34,10 @@ def measures(figures: MonthFigures, words: Language, accent: str) -> Chart:
     row = LINE_HEIGHT * most + 7
     figure = blank(words, WIDE, 26 + row * len(rows), 232, 148, 4, 22)
     step = LINE_HEIGHT / row
-    for index, (_, lines) in enumerate(rows):
+    for index, (name, lines) in enumerate(rows):
         for line, (value, look) in enumerate(lines):
             y = -index + step * (len(lines) - 1) / 2 - step * line
-            _dot(figure, value, y, "x", look)
+            _dot(figure, value, y, "x", look, hover.of_value(words, _reading(figures, words, value, name), value))
             text = words.value(value)
             text = f"<b>{text}</b>" if look["strong"] else text
             size = 10.5 if look["strong"] else 9.5
@@ -84,7 +85,14 @@ def _look(color: str, symbol: str, size: float, ink: str, *, strong: bool = Fals
     return {"color": color, "symbol": symbol, "size": size, "ink": ink, "strong": strong}
 
 
-def _dot(figure: Canvas, value: Value, y: float, axis: str, look: dict[str, Any]) -> None:
+def _reading(figures: MonthFigures, words: Language, value: Value, name: str) -> str:
+    """Return a measure with the reading of doubtful results that it takes."""
+    if value.name.startswith("corrected"):
+        return f"{_title(figures, words, name)}, {words.text('corrected')}"
+    return f"{_title(figures, words, name)}, {_flagging(words, value)}"
+
+
+def _dot(figure: Canvas, value: Value, y: float, axis: str, look: dict[str, Any], said: str) -> None:
     middle = value.value or 0.0
     low, high = (middle if limit is None else limit for limit in (value.low, value.high))
     figure.add(
@@ -109,6 +117,7 @@ def _dot(figure: Canvas, value: Value, y: float, axis: str, look: dict[str, Any]
             "width": 0,
         },
         cliponaxis=False,
+        hover=[said],
     )
 
 
@@ -141,9 +150,11 @@ def agreement_by_region(figures: MonthFigures, words: Language, accent: str, mos
         for row, region in enumerate(shown):
             other, main = found.get((region, OTHER)), found.get((region, MAIN))
             if other is not None:
-                _dot(figure, other, -row - 0.2, axis, _look(FAINT, "circle-open", 5, FAINT))
+                said = hover.of_value(words, _of_region(words, region, other), other)
+                _dot(figure, other, -row - 0.2, axis, _look(FAINT, "circle-open", 5, FAINT), said)
             if main is not None:
-                _dot(figure, main, -row + 0.1, axis, _look(accent, "circle", 7, INK, strong=True))
+                said = hover.of_value(words, _of_region(words, region, main), main)
+                _dot(figure, main, -row + 0.1, axis, _look(accent, "circle", 7, INK, strong=True), said)
                 n = f"  <span style='color:{FAINT}'>/ {words.number(main.denominator)}</span>"
                 figure.label(1, -row, words.value(main, 0) + n, xref=f"{axis} domain", color=INK, shift=(10, 0))
         figure.label(0, 1, text, color=INK, xref=f"{axis} domain", yref="paper", vertical="bottom", shift=(0, 6),
@@ -171,6 +182,16 @@ def agreement_by_region(figures: MonthFigures, words: Language, accent: str, mos
             n=words.number(lowest.denominator),
         )
     return Chart("agreement_by_region", figure.figure(), alt, refs)
+
+
+def _of_region(words: Language, region: str, value: Value) -> str:
+    return f"{_capital(term(words, 'region', region))}, {_flagging(words, value)}"
+
+
+def _flagging(words: Language, value: Value) -> str:
+    if value.stratum["reading"] == OTHER:
+        return words.text("only positive counts as flagged")
+    return words.text("doubtful counts as flagged")
 
 
 def _few_regions(figures: MonthFigures, words: Language, shown: Sequence[str]) -> str:
@@ -206,7 +227,9 @@ def agreement_over_time(figures: MonthFigures, words: Language, accent: str) -> 
         _limits(figure, figures, name, axis, months)
         other = _known(figures, f"{name}_positive_only")
         _curve(figure, other, axis, {"color": FAINT, "width": 1.2, "dash": "dot"}, 0)
-        _curve(figure, known[name], axis, {"color": accent, "width": 1.8}, 4.5)
+        entries = figures.history[name]
+        said = [hover.of_value(words, words.month(entries[index][0]), entries[index][1]) for index, _ in known[name]]
+        _curve(figure, known[name], axis, {"color": accent, "width": 1.8}, 4.5, said)
         index, last = known[name][-1]
         figure.label(index, last, f"<b>{plain(words.share(last, 0))}</b>", xref=axis, color=INK, shift=(7, 0))
         figure.label(0, 1, _title(figures, words, name), xref=f"{axis} domain", yref="paper", vertical="bottom",
@@ -244,12 +267,19 @@ def _limits(figure: Canvas, figures: MonthFigures, name: str, axis: str, months:
     if control.mean is None:
         return
     x = [months.index(month) for month in control.months]
-    band = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}, "xaxis": axis}
+    band: dict[str, Any] = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}, "xaxis": axis}
     figure.add("scatter", x=x, y=list(control.high), **band)
     figure.add("scatter", x=x, y=list(control.low), fill="tonexty", fillcolor="#eef2f5", **band)
 
 
-def _curve(figure: Canvas, points: Sequence[tuple[int, float]], axis: str, line: dict[str, Any], size: float) -> None:
+def _curve(
+    figure: Canvas,
+    points: Sequence[tuple[int, float]],
+    axis: str,
+    line: dict[str, Any],
+    size: float,
+    said: Sequence[str] = (),
+) -> None:
     figure.add(
         "scatter",
         x=[index for index, _ in points],
@@ -259,6 +289,7 @@ def _curve(figure: Canvas, points: Sequence[tuple[int, float]], axis: str, line:
         line=line,
         marker={"size": size or 1, "color": line["color"]},
         cliponaxis=False,
+        hover=said,
     )
 
 

@@ -56,9 +56,10 @@ class Canvas:
     layout: dict[str, Any]
     axes: dict[str, Any]
 
-    def add(self, kind: str, **trace: Any) -> None:
-        """Add a trace of a kind (``bar``, ``scatter``, ``heatmap``)."""
-        self.data.append({"type": kind, **trace})
+    def add(self, kind: str, *, hover: Sequence[str] = (), **trace: Any) -> None:
+        """Add a trace of a kind (``bar``, ``scatter``); `hover` is what each of its points says on the screen."""
+        said: dict[str, Any] = {"hovertext": list(hover), "hoverinfo": "text"} if hover else {"hoverinfo": "skip"}
+        self.data.append({"type": kind, **said, **trace})
 
     def shape(self, **shape: Any) -> None:
         """Add a line or a rectangle."""

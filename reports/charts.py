@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import holidays
 
+from reports import hover
 from reports.agreement_charts import agreement_by_region, agreement_over_time, measures
 from reports.blocks import USUAL, Block
 from reports.canvas import (
@@ -84,6 +85,10 @@ def volume_by_day(figures: MonthFigures, words: Language, accent: str) -> Chart:
         textfont={"size": 9, "color": SOFT},
         textangle=0,
         cliponaxis=False,
+        hover=[
+            hover.note(words.day(day, "weekday"), hover.studies(words, number or 0), closed.get(day, ""))
+            for day, number in zip(days, numbers, strict=True)
+        ],
     )
     last = (figures.end - timedelta(days=1)).day
     initials = words.weekdays()
@@ -127,6 +132,14 @@ def volume_by_region(figures: MonthFigures, words: Language, accent: str, most: 
             x=[cells[region].get(modality, 0) for region in shown],
             orientation="h",
             marker={"color": tones[index % len(tones)]},
+            hover=[
+                hover.note(
+                    f"{_capital(term(words, 'region', region))}, {modality}",
+                    hover.studies(words, cells[region].get(modality, 0)),
+                    words.text("of %(n)s", n=words.number(total)),
+                )
+                for region in shown
+            ],
         )
         figure.label(index * 0.22, 1, f"■ {plain(modality)}", color=tones[index % len(tones)], xref="paper",
               yref="paper", vertical="bottom", shift=(0, 4), weight=600)  # fmt: skip
@@ -160,7 +173,12 @@ def volume_by_hour(figures: MonthFigures, words: Language, accent: str) -> Chart
     # Bars rather than a heat map, which plotly.js would write as a picture of pixels.
     for weekday, row in enumerate(grid):
         tones = [mix(accent, (number or 0) / highest) if number else "#f3f6f8" for number in row]
-        figure.add("bar", x=list(range(24)), y=[0.93] * 24, base=weekday - 0.465, marker={"color": tones})
+        said = [
+            hover.note(f"{words.weekdays()[weekday]} {hour}\u00a0h", hover.studies(words, number or 0))
+            for hour, number in enumerate(row)
+        ]
+        place = {"x": list(range(24)), "y": [0.93] * 24, "base": weekday - 0.465}
+        figure.add("bar", **place, marker={"color": tones}, hover=said)
     figure.layout.update(barmode="overlay", bargap=0.06)
     for weekday, row in enumerate(grid):
         for hour, number in enumerate(row):
@@ -205,7 +223,8 @@ def turnaround_by_hour(figures: MonthFigures, words: Language, accent: str) -> C
                      fillcolor="#eef2f5", line={"width": 0})  # fmt: skip
     figure.label((start + end) / 2 - 0.5, 1, words.text("opening hours"), yref="paper", anchor="center",
           vertical="bottom", shift=(0, 3), color=FAINT)  # fmt: skip
-    figure.add("bar", x=hours, y=medians, marker={"color": accent})
+    said = [hover.of_value(words, f"{hour}\u00a0h", value) for hour, value in zip(hours, values, strict=True)]
+    figure.add("bar", x=hours, y=medians, marker={"color": accent}, hover=said)
     figure.layout.update(bargap=0.25)
     figure.axis(
         "xaxis", range=[-0.6, 23.6], tickvals=[0, 6, 12, 18], ticktext=[f"{hour}\u00a0h" for hour in (0, 6, 12, 18)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from reports import hover
 from reports.canvas import (
     FAINT,
     INK,
@@ -36,6 +37,9 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
     frame = figures.frames["score_distribution"]
     if frame["n"].sum() < FEWEST:
         return Chart("scores", None, "", refs, too_few(figures, words))
+    # A bar would give its number of studies away as well as a figure does.
+    hidden = {int(value.stratum["bin"]) for value in figures.values["score_distribution"] if value.suppressed}
+    frame = frame[~frame["bin"].isin(hidden)]
     figure = blank(words, WIDE, 118, 46, 128, 8, 32)
     figure.add(
         "bar",
@@ -43,10 +47,18 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
         y=frame["share"].tolist(),
         width=0.044,
         marker={"color": mix(accent, 0.75)},
+        hover=[
+            hover.note(
+                words.text("score %(low)s to %(high)s", low=words.number(low, 2), high=words.number(high, 2)),
+                words.share(share),
+                hover.studies(words, n),
+            )
+            for low, high, share, n in zip(*(frame[name] for name in ("low", "high", "share", "n")), strict=True)
+        ],
     )
     top = float(frame["share"].max())
     baseline = frame["baseline_share"]
-    if baseline.notna().all():
+    if not hidden and baseline.notna().all():
         top = max(top, float(baseline.max()))
         figure.add(
             "scatter",
@@ -64,12 +76,13 @@ def scores(figures: MonthFigures, words: Language, accent: str) -> Chart:
     figure.label(
         0.5, 0, words.text("score of the study"), yref="paper", anchor="center", vertical="top", shift=(0, -17)
     )
-    low = float(frame.loc[frame["high"] <= 0.2001, "share"].sum())
-    alt = words.text(
-        "Distribution of the scores of %(n)s studies: %(low)s below 0.2.",
-        n=words.number(int(frame["n"].sum())),
-        low=words.share(low, 0),
-    )
+    alt = words.text("Distribution of the scores of the month's studies.")
+    if not hidden:
+        alt = words.text(
+            "Distribution of the scores of %(n)s studies: %(low)s below 0.2.",
+            n=words.number(int(frame["n"].sum())),
+            low=words.share(float(frame.loc[frame["high"] <= 0.2001, "share"].sum()), 0),
+        )
     return Chart("scores", figure.figure(), alt, refs)
 
 
@@ -94,7 +107,9 @@ def time_to_report(figures: MonthFigures, words: Language, accent: str) -> Chart
         hours, share = _steps(part, top)
         dash = {"positive": "solid", "doubtful": "dash", "negative": "dot"}[str(result)]
         line = {"color": RESULTS[str(result)], "width": 2.1, "shape": "hv", "dash": dash}
-        figure.add("scatter", x=[_root(hour) for hour in hours], y=share, mode="lines", line=line)
+        name = term(words, "ai_result", str(result))
+        said = [hover.note(name, words.share(part), words.hours(hour)) for hour, part in zip(hours, share, strict=True)]
+        figure.add("scatter", x=[_root(hour) for hour in hours], y=share, mode="lines", line=line, hover=said)
         ends.append((str(result), share[-1], int(part["at_risk"].iloc[0])))
     for (result, _, n), y in zip(ends, _below(spread([end for _, end, _ in ends], 0.11), 0.98), strict=True):
         text = f"{plain(term(words, 'ai_result', result))}  <span style='color:{FAINT}'>{words.number(n)}</span>"
@@ -145,9 +160,9 @@ def _band(figure: Canvas, whole: pd.DataFrame, top: float) -> None:
     if not len(known):
         return
     x = [_root(hour) for hour in known["hours"]]
-    hidden = {"mode": "lines", "line": {"width": 0, "shape": "hv"}}
-    figure.add("scatter", x=x, y=known["high"].tolist(), **hidden)
-    figure.add("scatter", x=x, y=known["low"].tolist(), fill="tonexty", fillcolor="#e4e9ed", **hidden)
+    unseen: dict[str, Any] = {"mode": "lines", "line": {"width": 0, "shape": "hv"}}
+    figure.add("scatter", x=x, y=known["high"].tolist(), **unseen)
+    figure.add("scatter", x=x, y=known["low"].tolist(), fill="tonexty", fillcolor="#e4e9ed", **unseen)
 
 
 def _root(hours: float) -> float:

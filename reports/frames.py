@@ -12,6 +12,7 @@ from reports.tabulate import Row, curve, usable
 LONGEST = 168.0  # hours of the curve that are drawn: a week
 WAITS = ["hours", "observed", "ai_result", "out_of_hours", "hour"]
 CURVE = ["hours", "share", "low", "high", "at_risk"]
+Point = tuple[float, float, float | None, float | None, int]
 
 
 def frames(answers: Mapping[str, Sequence[Row]], threshold: int) -> dict[str, pd.DataFrame]:
@@ -45,16 +46,25 @@ def _enough(rows: Sequence[Row], threshold: int) -> list[Row]:
 
 def _curve(rows: Sequence[Row], threshold: int) -> pd.DataFrame:
     drawn: Curve = curve(_enough(usable(rows), threshold))
-    points: list[tuple[float, float, float | None, float | None, int]] = (
-        [(0.0, 0.0, None, None, drawn.n)] if drawn.n else []
-    )
+    points: list[Point] = [(0.0, 0.0, None, None, drawn.n)] if drawn.n else []
     points += [
         point
         for point in zip(drawn.hours, drawn.share, drawn.low, drawn.high, drawn.at_risk, strict=True)
         if point[0] <= LONGEST
     ]
-    frame = pd.DataFrame(points, columns=CURVE)
+    frame = pd.DataFrame(_coarse(points, threshold), columns=CURVE)
     return frame.astype({"hours": float, "share": float, "low": float, "high": float, "at_risk": int})
+
+
+def _coarse(points: Sequence[Point], threshold: int) -> list[Point]:
+    """Return the points of a curve between which at least `threshold` studies left it: a step names no single one."""
+    if threshold <= 1 or not points:
+        return list(points)
+    kept = [points[0]]
+    for point in points[1:]:
+        if kept[-1][4] - point[4] >= threshold:
+            kept.append(point)
+    return kept
 
 
 def _scores(rows: Sequence[Row], threshold: int) -> pd.DataFrame:

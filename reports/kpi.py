@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from warehouse.figure import Connection
 
-__all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "to_json"]
+__all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "sha256", "to_json"]
 
 # Every query, in the order of the report.
 QUERIES = (
@@ -192,6 +194,11 @@ def to_json(figures: MonthFigures) -> dict[str, Any]:
             for change in figures.model_changes
         ],
     }
+
+
+def sha256(figures: MonthFigures) -> str:
+    """Return the hash of all figures, by which an issue tells whether they are still the same."""
+    return hashlib.sha256(json.dumps(to_json(figures), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _brief(value: Value | None) -> dict[str, Any]:

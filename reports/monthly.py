@@ -14,8 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from reports import agreement_tables, curves, drawing, later, layout, logo, pages, pdf, shadow, tables, text, tiles
+from reports import (
+    agreement_tables,
+    curves,
+    drawing,
+    interactive,
+    later,
+    layout,
+    logo,
+    pages,
+    pdf,
+    shadow,
+    tables,
+    text,
+    tiles,
+)
 from reports import charts as drawn_figures
+from reports.blocks import Block
 from reports.canvas import Chart
 from reports.cited import CITED, OCCASIONAL
 from reports.daily import harmless
@@ -32,6 +47,7 @@ if TYPE_CHECKING:
 
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
+PRINTED_ONLY = ("tiles", "contents")
 FEW = 10  # studies below which sections follow each other without new pages
 CSV_COLUMNS = (
     "figure",
@@ -109,10 +125,15 @@ def compose(
     definition: ReportDefinition,
     provenance: Provenance,
     data_cut: datetime | None = None,
+    *,
+    words: Language | None = None,
 ) -> Composition:
-    """Compute the figures of a report and build its charts; the connection is not needed after this."""
+    """Compute the figures of a report and build its charts; the connection is not needed after this.
+
+    `words` is the reader's language on the screen; a report is written in that of the site.
+    """
     figures = month_figures(connection, site, month, data_cut)
-    words = language(figures.site.language)
+    words = words or language(figures.site.language)
     first = date.fromisoformat(f"{months_up_to(month)[0]}-01")
     (before,) = rows(connection, "simulated_share", site, first, figures.start)
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
@@ -153,7 +174,7 @@ def draw_one(composition: Composition) -> dict[str, Drawing]:
 def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path, issue: int = 1) -> MonthlyReport:
     """Write a composed report with its drawn charts; see `render`."""
     figures, words = composition.figures, composition.words
-    data = json.dumps(to_json(figures), ensure_ascii=False, indent=1).encode()
+    data = plain(figures)
     sheet = table(figures)
     digest = hashlib.sha256(data).hexdigest()
     markup = page(composition, drawings, digest)
@@ -181,28 +202,59 @@ def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path
     return written
 
 
+def plain(figures: MonthFigures) -> bytes:
+    """Return all figures as the content of ``figures.json``."""
+    return json.dumps(to_json(figures), ensure_ascii=False, indent=1).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A report for the screen: its sections with live charts, and what its templates are filled in with."""
+
+    sections: tuple[layout.Section, ...]
+    context: Mapping[str, Any]
+
+
+def screen(composition: Composition) -> Screen:
+    """Return the report as sections whose charts the browser draws from their figures (`reports.interactive`).
+
+    Tiles and contents are left out: a page has its own.
+    """
+    digest = hashlib.sha256(plain(composition.figures)).hexdigest()
+    context = _context(composition, {}, digest, live=True)
+    return Screen(tuple(_sections(composition, context)), context)
+
+
 def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
     """Return the report as one HTML page, all charts within it."""
-    figures, words, definition = composition.figures, composition.words, composition.definition
+    figures, words = composition.figures, composition.words
     context = _context(composition, drawings, figures_sha256)
-    empty = _nothing(figures)
-    sections = [
-        _without_studies(name, words, context)
-        if empty and name in MEASURED
-        else layout.section(name, definition.blocks[name], words, context)
-        for name in definition.sections
-    ]
     volume = figures.one("volume")
     short = () if tables.two_by_two(figures, words) is not None else ("agreement",)
     return pages.page(
         words,
         "monthly.html.j2",
         **context,
-        sections=sections,
+        sections=_sections(composition, context),
         short=short,
         flow=volume is None or (volume.value or 0) < FEW,
         style=pages.trusted(pages.asset("monthly.css")),
     )
+
+
+def _sections(composition: Composition, context: Mapping[str, Any]) -> list[layout.Section]:
+    figures, words, definition = composition.figures, composition.words, composition.definition
+    empty = _nothing(figures)
+    return [
+        _without_studies(name, words, context)
+        if empty and name in MEASURED
+        else layout.section(name, _fitting(definition.blocks[name], live=context["live"]), words, context)
+        for name in definition.sections
+    ]
+
+
+def _fitting(blocks: Sequence[Block], *, live: bool) -> list[Block]:
+    return [block for block in blocks if not (live and block.name in PRINTED_ONLY)]
 
 
 def _nothing(figures: MonthFigures) -> bool:
@@ -216,7 +268,9 @@ def _without_studies(name: str, words: Language, context: Mapping[str, Any]) -> 
     return layout.Section(name, bare.title, why, ())
 
 
-def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> dict[str, Any]:
+def _context(
+    composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str, *, live: bool = False
+) -> dict[str, Any]:
     figures, words, definition = composition.figures, composition.words, composition.definition
     ink = pages.readable(definition.accent)
     shown = {block.name for section in definition.sections for block in definition.blocks[section]}
@@ -235,7 +289,8 @@ def _context(composition: Composition, drawings: Mapping[str, Drawing], figures_
         "accent": ink,
         "tint": pages.tint(definition.accent, 0.1),
         "logo": logo.address(definition.logo) if definition.logo else None,
-        "chart": _charts(composition, drawings),
+        "chart": _charts(composition, drawings, live=live),
+        "live": live,
         "made": composition.charts,
         "shown": shown,
         "defined": "definitions" in shown,
@@ -305,12 +360,13 @@ def _complete(figures: MonthFigures) -> Mapping[str, Any]:
     return {"offered": offered, "nights": nights, "expected": expected, "done": done}
 
 
-def _charts(composition: Composition, drawings: Mapping[str, Drawing]) -> dict[str, dict[str, Any]]:
+def _charts(composition: Composition, drawings: Mapping[str, Drawing], *, live: bool) -> dict[str, dict[str, Any]]:
     shown = {}
     for name, chart in composition.charts.items():
         made = drawings.get(name)
         shown[name] = {
             "source": pages.data_uri(made.svg.encode(), "image/svg+xml") if made else None,
+            "figure": interactive.figure(chart) if live else None,
             "width": made.width if made else chart.width,
             "alt": chart.alt,
             "reason": chart.reason,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from reports import hover
 from reports.canvas import DOUBTFUL, FAINT, INK, LINE, POSITIVE, WIDE, Canvas, Chart, blank, mix, plain, share_axis
 from reports.curves import FEWEST, too_few
 from reports.intervals import funnel
@@ -45,7 +46,7 @@ def _rates(name: str, kind: str, title: str, figures: MonthFigures, words: Langu
         top = _top(values)
         extra = {"anchor": "y"} if axis == "x2" else {}
         figure.axis(full, domain=domain, range=[0, top], **extra, **share_axis(words, top))
-        _dots(figure, words, values, color, axis, figures.one(whole))
+        _dots(figure, words, values, color, axis, figures.one(whole), kind)
         figure.label(0, 1, text, color=dark, xref=f"{axis} domain", yref="paper", vertical="bottom", shift=(0, 6),
                      weight=600)  # fmt: skip
     figure.axis(
@@ -76,7 +77,13 @@ def _top(values: Sequence[Value | None]) -> float:
 
 
 def _dots(
-    figure: Canvas, words: Language, values: Sequence[Value | None], color: str, axis: str, whole: Value | None
+    figure: Canvas,
+    words: Language,
+    values: Sequence[Value | None],
+    color: str,
+    axis: str,
+    whole: Value | None,
+    kind: str,
 ) -> None:
     """Add a dot with interval and number for each value, a line for the whole, and its funnel as grey bands.
 
@@ -92,6 +99,7 @@ def _dots(
             figure.shape(type="rect", x0=low, x1=high, y0=row - BAND, y1=row + BAND, xref=axis, layer="below",
                          fillcolor="#eef2f5", line={"width": 0})  # fmt: skip
     odd = {row for row, value in drawn if row in bands and not bands[row][0] <= (value.value or 0) <= bands[row][1]}
+    digits = column_digits(value for _, value in drawn)
     figure.add(
         "scatter",
         x=[value.value for _, value in drawn],
@@ -113,8 +121,11 @@ def _dots(
             "width": 0,
         },
         cliponaxis=False,
+        hover=[
+            hover.of_value(words, _capital(term(words, kind, value.stratum[kind])), value, digits=digits)
+            for _, value in drawn
+        ],
     )
-    digits = column_digits(value for _, value in drawn)
     for row, value in drawn:
         text = words.value(value, digits)
         figure.label(1, row, f"<b>{text}</b>" if row in odd else text, xref=f"{axis} domain", color=INK,

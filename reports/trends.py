@@ -6,6 +6,7 @@ from calendar import monthrange
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from reports import hover
 from reports.canvas import FAINT, INK, SIGNAL, WIDE, Chart, blank, count_axis, hour_axis, plain, share_axis, spread
 from reports.text import figure_of, title
 
@@ -39,7 +40,7 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
     ends: list[tuple[float, str, str, int]] = [(last.value or 0, f"<b>{plain(words.value(last))}</b>", INK, 11)]
     if control.mean is not None:
         months = [place[month] for month in control.months]
-        band = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}}
+        band: dict[str, Any] = {"mode": "lines", "line": {"width": 0, "shape": "hvh"}}
         figure.add("scatter", x=months, y=list(control.high), **band)
         figure.add("scatter", x=months, y=list(control.low), fill="tonexty", fillcolor="#eef2f5", **band)
         figure.add("scatter", x=months, y=[control.mean] * len(months), mode="lines", line={"color": FAINT, "width": 1})
@@ -58,6 +59,7 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
             "line": {"color": "#ffffff", "width": 1},
         },
         cliponaxis=False,
+        hover=[hover.of_value(words, words.month(entries[index][0]), value) for index, value in known],
     )
     heights = spread([end[0] for end in ends], LABELS * (high - low))
     for (_, text, color, size), y in zip(ends, heights, strict=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reports import hover
 from reports.canvas import FAINT, GRID, INK, RESULTS, SOFT, WIDE, Chart, blank, mix, plain
 from reports.curves import FEWEST, TICKS, no_report
 from reports.terms import term
@@ -39,13 +40,15 @@ def turnaround_spread(figures: MonthFigures, words: Language, accent: str) -> Ch
     last = next((tick for tick in TICKS if tick >= top), TICKS[-1])
     figure = blank(words, WIDE, 40 + ROW * len(groups), 198, 228, 18, 22)
     rows = [-index for index in range(len(groups))]
-    for row, (_, color, _, values), (p10, p25, median, p75, p90) in zip(rows, groups, quantiles, strict=True):
+    for row, (title, color, _, values), (p10, p25, median, p75, p90) in zip(rows, groups, quantiles, strict=True):
         for low, high, half, tone in ((p10, p90, 0.06, 0.45), (p25, p75, 0.24, 0.6)):
             figure.shape(type="rect", x0=_root(low), x1=min(_root(high), _root(last)), y0=row - half, y1=row + half,
                          fillcolor=mix(color, tone), line={"width": 0})  # fmt: skip
-        figure.add("scatter", x=[_root(min(median, last))], y=[row], mode="markers", cliponaxis=False,
-                   marker={"symbol": "line-ns", "size": 14, "line": {"color": INK, "width": 2.4}})  # fmt: skip
         middle, ninth = values
+        middle_half = words.text("half of them: %(low)s to %(high)s", low=words.hours(p25), high=words.hours(p75))
+        said = hover.note(title, words.value(middle), *hover.grounds(words, middle), middle_half)
+        figure.add("scatter", x=[_root(min(median, last))], y=[row], mode="markers", cliponaxis=False, hover=[said],
+                   marker={"symbol": "line-ns", "size": 14, "line": {"color": INK, "width": 2.4}})  # fmt: skip
         for text, place, shade in (
             (f"<b>{words.value(middle)}</b>", MEDIAN, INK),
             (words.interval(middle), INTERVAL, SOFT),

@@ -24,6 +24,7 @@ from reports.web import (
     sign_in,
     sign_in_steps,
     single_sign_on,
+    site_month,
     start,
     static,
 )
@@ -38,6 +39,7 @@ SCREENS: tuple[ModuleType, ...] = (
     case,
     images,
     reading,
+    site_month,
     sign_in,
     sign_in_steps,
     single_sign_on,

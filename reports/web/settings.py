@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse.web_sessions import Limits
+
+if TYPE_CHECKING:
+    from reports.monthly import Composition
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,10 @@ def _no_links(site: str, study_uids: Sequence[str]) -> Mapping[str, str]:
     return {}
 
 
+def _no_month(site: str, month: str, language: str) -> None:
+    return None
+
+
 def _no_retry(site: str, content_id: str) -> str:
     return "gone"
 
@@ -150,6 +157,8 @@ class Services:
     """(site, message pseudonym): what the radiologist wrote, or None."""
     links: Callable[[str, Sequence[str]], Mapping[str, str]] = _no_links
     """(site, study pseudonyms): the PACS viewer's address of each, where it is known."""
+    month: Callable[[str, str, str], Composition | None] = _no_month
+    """(site, month, language): the report of the month before its charts are drawn, or None."""
     reason: Callable[[str, str], str] = _no_reason
     """(reason code, language): the sentence for people."""
     retry: Callable[[str, str], str] = _no_retry

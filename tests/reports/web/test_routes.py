@@ -32,6 +32,7 @@ EVERYBODY = {
     "nobody",
 }
 READERS = {"clinician", "department_head"}
+HEADS = {"department_head"}
 # Who may use each route: the personae, at the site north; "anyone" also without signing in.
 ALLOWED: dict[str, set[str] | str] = {
     "home": EVERYBODY,
@@ -65,6 +66,8 @@ ALLOWED: dict[str, set[str] | str] = {
     "sample": READERS,
     "sample_read": READERS,
     "sample_draw": READERS,
+    "month": HEADS,
+    "month_figures": HEADS,
     "admin_users": {"administrator"},
     "admin_users_add": {"administrator"},
     "admin_user": {"administrator"},
