@@ -264,6 +264,11 @@ REASONS: dict[str, Reason] = {
         "Le modèle installé n'est pas utilisable : l'image n'est pas analysée.",
         "The installed model cannot be used: the image was not analysed.",
     ),
+    "CLUSTER_FAILED": Reason(
+        "accepted_flagged",
+        "Les machines qui partagent l'analyse n'ont pas répondu : l'image n'est pas analysée.",
+        "The machines that share the analysis gave no answer: the image was not analysed.",
+    ),
 }
 
 

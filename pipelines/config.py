@@ -19,6 +19,7 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+from pipelines.config_cluster import Cluster
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
@@ -186,6 +187,8 @@ class Machine(Strict):
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     smtp: Smtp | None = None
     web: Web = Web()
+    # Other machines that share the inference; None: this one does it all.
+    cluster: Cluster | None = None
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
 

@@ -56,7 +56,7 @@ def examine(home: Path) -> list[Result]:
     results.append(Result("configuration", True, f"{len(loaded.sites)} sites"))
     return [
         *results,
-        *(examination for check in (keys, bundles, folders, sources, disk) for examination in check(loaded)),
+        *(examination for check in (keys, bundles, machines, folders, sources, disk) for examination in check(loaded)),
     ]
 
 
@@ -173,6 +173,21 @@ def bundles(loaded: Config) -> Iterator[Result]:
                 except BundleError as error:
                     tried[folder] = Result("", False, "refused", str(error))
             yield replace(tried[folder], name=name)
+
+
+def machines(loaded: Config) -> Iterator[Result]:
+    """The cluster, where one is set, answers and has a worker."""
+    from pipelines.cluster import workers  # noqa: PLC0415
+    from pipelines.errors import ClusterError  # noqa: PLC0415
+
+    if loaded.machine.cluster is None:
+        return
+    try:
+        count = workers(loaded.machine.cluster)
+    except ClusterError as error:
+        yield Result("cluster", False, "no answer", str(error))
+    else:
+        yield Result("cluster", count > 0, f"workers: {count}", "start a worker: docs/cluster.md")
 
 
 def folders(loaded: Config) -> Iterator[Result]:

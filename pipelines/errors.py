@@ -33,5 +33,9 @@ class SourceUnreachableError(BilanError):
     """A source could not be read: mend the folder or the link; the next night catches up."""
 
 
+class ClusterError(BilanError):
+    """Images had no answer from the cluster: see that scheduler and workers run; the next night catches up."""
+
+
 class NothingToReportError(BilanError):
     """The month asked for has no data at this site: check the month and the site's name."""

