@@ -58,10 +58,12 @@ check: $(VENV)/.installed
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m warehouse.dictionary --check
 	@$(BIN)/python -m warehouse.figure --check
+	@$(BIN)/python -m warehouse.aggregates --check
 
 docs: $(VENV)/.installed
 	@$(BIN)/python -m warehouse.dictionary
 	@$(BIN)/python -m warehouse.figure
+	@$(BIN)/python -m warehouse.aggregates
 
 # torch's local version (+cpu) is the index's choice, not ours; pip cannot pin itself.
 constraints: system

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli_audit import audit_app
+from pipelines.cli_export import export
+from pipelines.cli_hub import hub_app
 from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose
@@ -49,6 +51,8 @@ app.add_typer(audit_app, name="audit-sample")
 app.add_typer(trail_app, name="audit")
 app.add_typer(labels_app, name="labels")
 app.command()(serve)
+app.command()(export)
+app.add_typer(hub_app, name="hub")
 app.command()(thresholds)
 app.add_typer(receive_app)
 

@@ -45,7 +45,7 @@ def month(
         raise typer.BadParameter("name one site with --site, or take them --all")
     if every and (preview or out is not None):
         raise typer.BadParameter("--preview and --out are of one --site")
-    when = _month(month)
+    when = a_month(month)
     with clear_errors():
         config = configuration.load(home)
         if preview:
@@ -115,7 +115,8 @@ def _tell(results: list[dict[str, Any]], every: bool) -> None:
             say(f"{result['site']}: {line}")
 
 
-def _month(text: str) -> str:
+def a_month(text: str) -> str:
+    """Return a month given on the command line; the last full one where none is."""
     if not text:
         return (datetime.now(UTC).date().replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
     try:

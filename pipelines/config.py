@@ -19,7 +19,11 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+<<<<<<< HEAD
 from pipelines.config_cluster import Cluster
+=======
+from pipelines.config_hub import Export, Hub
+>>>>>>> 685b63d (Make a month's aggregates: shown, approved, signed; take them in at a hub)
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
@@ -110,9 +114,13 @@ class Targets(Strict):
 
 
 class Disclosure(Strict):
-    """Counts from 1 to `small_cell` - 1 are not shown in the site's own report; 1 hides none."""
+    """Counts from 1 to `small_cell` - 1 are not shown in the site's own report; 1 hides none.
+
+    `export_small_cell` is the same threshold for the aggregates that leave the site.
+    """
 
     small_cell: Annotated[int, Field(ge=1, le=100)] = 1
+    export_small_cell: Annotated[int, Field(ge=5, le=100)] = 11
 
 
 class Partnership(Strict):
@@ -187,8 +195,13 @@ class Machine(Strict):
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     smtp: Smtp | None = None
     web: Web = Web()
+<<<<<<< HEAD
     # Other machines that share the inference; None: this one does it all.
     cluster: Cluster | None = None
+=======
+    export: Export = Export()
+    hub: Hub | None = None
+>>>>>>> 685b63d (Make a month's aggregates: shown, approved, signed; take them in at a hub)
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
 

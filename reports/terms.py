@@ -62,6 +62,8 @@ TERMS: dict[str, dict[str, str]] = {
         "site_viewed": "site's figures seen",
         "list_exported": "list exported",
         "report_exported": "report downloaded",
+        "aggregates_exported": "aggregates made for the hub",
+        "export_approved": "aggregates approved",
         "verdict_given": "verdict given",
         "verdict_undone": "verdict undone",
         "report_viewed": "report seen",

@@ -37,6 +37,8 @@ KINDS: Mapping[str, Kind] = {
     "site_viewed": Kind("110112", "", "E"),
     "list_exported": Kind("110106", "", "R"),
     "report_exported": Kind("110106", "", "R"),
+    "aggregates_exported": Kind("110106", "", "R"),
+    "export_approved": Kind("110106", "", "E"),
     "verdict_given": Kind("110110", "", "C"),
     "verdict_undone": Kind("110110", "", "U"),
     "report_viewed": Kind("110110", "", "R"),  # the report alone, without images or AI result

@@ -19,6 +19,12 @@ from warehouse.errors import SchemaVersionError, TransactionOpenError, Warehouse
 from warehouse.statement import statement
 
 _POLL_SECONDS = 0.2
+# Two schemas, each a folder of migrations: the sites' warehouse, and the hub's store of aggregates.
+SITES, HUB = "migrations", "hub_migrations"
+_NOTHING = {
+    SITES: "nothing has been published yet; run `bilan night` first",
+    HUB: "the hub has nothing to show yet; run `bilan hub import` first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,9 @@ class Migration:
 
 
 @cache
-def migrations() -> tuple[Migration, ...]:
-    """Return the migrations of this version of Bilan in order, read from the installed package."""
-    folder = resources.files("warehouse").joinpath("migrations")
+def migrations(schema: str = SITES) -> tuple[Migration, ...]:
+    """Return the migrations of a schema in this version of Bilan, in order, read from the installed package."""
+    folder = resources.files("warehouse").joinpath(schema)
     files = sorted((item for item in folder.iterdir() if item.name.endswith(".sql")), key=lambda item: item.name)
     return tuple(_migration(item.name, item.read_bytes()) for item in files)
 
@@ -80,7 +86,7 @@ def _acquired(descriptor: int) -> bool:
 
 
 @contextmanager
-def writer(path: Path, wait_minutes: float = 30.0) -> Iterator[duckdb.DuckDBPyConnection]:
+def writer(path: Path, wait_minutes: float = 30.0, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the warehouse for writing; one writer at a time on the whole machine.
 
     Raises
@@ -93,14 +99,14 @@ def writer(path: Path, wait_minutes: float = 30.0) -> Iterator[duckdb.DuckDBPyCo
     with lock(path, wait_minutes):
         connection = _open(path)
         try:
-            _check_version(connection)
+            _check_version(connection, schema)
             yield connection
         finally:
             connection.close()
 
 
 @contextmanager
-def reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def reader(path: Path, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a published copy read-only.
 
     Any number of readers, in any thread or process. A reader keeps seeing the copy that it opened
@@ -114,7 +120,7 @@ def reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         If the copy is not at the schema of this version of Bilan.
     """
     if not path.is_file():
-        raise WarehouseError("nothing has been published yet; run `bilan night` first")
+        raise WarehouseError(_NOTHING[schema])
     # DuckDB caches databases by path within a process: opened directly, a replaced file would show
     # its old content. A private database that attaches the file always opens what is there now.
     # Without a folder for it, nothing is ever spilled beside whatever folder the reader runs in.
@@ -128,13 +134,13 @@ def reader(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             raise WarehouseError("the published copy cannot be opened; run `bilan night` to publish it anew") from None
         connection.execute("use warehouse")
         connection.execute(statement("lock_down"))
-        _check_version(connection)
+        _check_version(connection, schema)
         yield connection
     finally:
         connection.close()
 
 
-def migrate(path: Path, wait_minutes: float = 30.0) -> int:
+def migrate(path: Path, wait_minutes: float = 30.0, schema: str = SITES) -> int:
     """Bring the database at `path` to this version's schema, making it if there is none.
 
     Each migration is applied in one transaction together with its entry in `schema_version`.
@@ -150,18 +156,18 @@ def migrate(path: Path, wait_minutes: float = 30.0) -> int:
     with lock(path, wait_minutes):
         connection = _open(path)
         try:
-            return apply_migrations(connection)
+            return apply_migrations(connection, schema)
         finally:
             connection.close()
 
 
-def apply_migrations(connection: duckdb.DuckDBPyConnection) -> int:
+def apply_migrations(connection: duckdb.DuckDBPyConnection, schema: str = SITES) -> int:
     """Apply to an open database the migrations that it lacks; return how many."""
     with transaction(connection):
         connection.execute(statement("schema_version"))
     applied = _applied(connection)
-    _refuse_foreign(applied)
-    lacking = [migration for migration in migrations() if migration.version not in applied]
+    _refuse_foreign(applied, schema)
+    lacking = [migration for migration in migrations(schema) if migration.version not in applied]
     for migration in lacking:
         with transaction(connection):
             connection.execute(migration.sql)
@@ -213,16 +219,16 @@ def _applied(connection: duckdb.DuckDBPyConnection) -> dict[int, str]:
         return {}
 
 
-def _refuse_foreign(applied: dict[int, str]) -> None:
-    known = {migration.version: migration.sha256 for migration in migrations()}
+def _refuse_foreign(applied: dict[int, str], schema: str) -> None:
+    known = {migration.version: migration.sha256 for migration in migrations(schema)}
     if any(version not in known for version in applied):
         raise SchemaVersionError("the warehouse was written by a newer version of Bilan; install that one or later")
     if any(known[version] != sha256 for version, sha256 in applied.items()):
         raise SchemaVersionError("the warehouse was made with other migrations than these; restore a matching back-up")
 
 
-def _check_version(connection: duckdb.DuckDBPyConnection) -> None:
+def _check_version(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
     applied = _applied(connection)
-    _refuse_foreign(applied)
-    if len(applied) < len(migrations()):
+    _refuse_foreign(applied, schema)
+    if len(applied) < len(migrations(schema)):
         raise SchemaVersionError("the warehouse is older than this version of Bilan; run `bilan night` to update it")

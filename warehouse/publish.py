@@ -6,13 +6,13 @@ import os
 import subprocess
 from pathlib import Path
 
-from warehouse.connect import writer
+from warehouse.connect import SITES, writer
 from warehouse.errors import WarehouseError
 
 _ASIDE = ".publishing"
 
 
-def publish(warehouse: Path, published: Path, wait_minutes: float = 30.0) -> None:
+def publish(warehouse: Path, published: Path, wait_minutes: float = 30.0, schema: str = SITES) -> None:
     """Publish what is committed: copy, force to disk, rename over the copy before.
 
     Takes the writer's lock while it copies. Readers that have the old copy open keep it. A copy
@@ -26,7 +26,7 @@ def publish(warehouse: Path, published: Path, wait_minutes: float = 30.0) -> Non
         If the copy cannot be made, for example because the disk is full.
     """
     aside = published.with_name(published.name + _ASIDE)
-    with writer(warehouse, wait_minutes) as connection:
+    with writer(warehouse, wait_minutes, schema) as connection:
         # After this all that is committed is in the database file itself, none in its log.
         connection.execute("checkpoint")
         copy_whole(warehouse, aside)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.connect import reader
+from warehouse.connect import SITES, reader
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -37,10 +37,13 @@ class Published:
     ----------
     path
         The published copy.
+    schema
+        Of the sites' warehouse, or `warehouse.connect.HUB`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: str = SITES) -> None:
         self.path = path
+        self.schema = schema
         self._lock = threading.Lock()
         self._copy: _Copy | None = None
 
@@ -82,7 +85,7 @@ class Published:
             identity = self.identity
             if self._copy is None or self._copy.identity != identity:
                 stack = ExitStack()
-                fresh = _Copy(identity, stack.enter_context(reader(self.path)), stack)
+                fresh = _Copy(identity, stack.enter_context(reader(self.path, self.schema)), stack)
                 if self._copy is not None and not self._copy.readers:
                     self._copy.stack.close()
                 self._copy = fresh

@@ -36,7 +36,7 @@ def test_a_new_database_gets_every_migration_once(tmp_path: Path) -> None:
 
 def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = Migration(99, "0099_bad.sql", "create table half (a integer); create table half (a integer);", "00")
-    monkeypatch.setattr(connect, "migrations", lambda: (bad,))
+    monkeypatch.setattr(connect, "migrations", lambda *_: (bad,))
     path = tmp_path / "w.duckdb"
     with pytest.raises(duckdb.CatalogException):
         connect.migrate(path)

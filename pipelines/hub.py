@@ -1,0 +1,133 @@
+"""The hub on this machine: made, told of its sites, given their bundles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.config import Config
+from pipelines.config_hub import Hub, hub_published, hub_store, opening_key
+from pipelines.errors import BilanError
+from warehouse import hub_import, hub_sites, publish, signature
+from warehouse.bundle_file import LIMIT
+from warehouse.connect import HUB, writer
+from warehouse.hub_import import Outcome, Rules
+from warehouse.hub_sites import PartnerSite
+
+
+class CardError(BilanError):
+    """The file is no site's card: make it there with `bilan export --site S --card`."""
+
+
+class HubError(BilanError):
+    """The hub is not made yet, or does not know the site: see the text."""
+
+
+class _Card(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    site: Annotated[str, Field(pattern="^[a-z0-9-]{1,41}$")]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    language: Literal["fr", "en"]
+    sector: Literal["public", "private"]
+    contract_studies_per_month: Annotated[int, Field(ge=0, le=10**7)] | None
+    since: date | None
+    key: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    fingerprint: str
+
+
+def init(config: Config) -> str:
+    """Make the hub's database and key; return the public key that sites may seal their bundles to."""
+    hub_sites.make(hub_store(config.home))
+    _publish(config)
+    return signature.public_text(signature.opening_key(opening_key(config.home)))
+
+
+def register(config: Config, card: Path, **changes: Any) -> PartnerSite:
+    """Take a site's card, or change what is known of a site; what `changes` leaves None stays as it was.
+
+    Raises
+    ------
+    CardError
+        If the file is no card.
+    HubError
+        If the site is known with another key: two sites must not have one id.
+    """
+    told = _card(card)
+    with writer(_store(config), config.machine.writer_wait_minutes, HUB) as connection:
+        known = {site.site: site for site in hub_sites.sites(connection)}
+        before = known.get(told.site)
+        if before is not None and before.key != told.key and not changes.get("new_key"):
+            raise HubError(
+                f"a site {told.site} is known with another key: give the second site another id, or, if it is the "
+                "same site and its key was lost, compare fingerprints by telephone and repeat with --new-key"
+            )
+        given = {name: value for name, value in changes.items() if value is not None and name != "new_key"}
+        made = PartnerSite(
+            **told.model_dump(exclude={"fingerprint"}),
+            site_group=before.site_group if before else None,
+            manager=before.manager if before else None,
+            stage=before.stage if before else "set_up",
+            benchmark=before.benchmark if before else False,
+            registered_at=before.registered_at if before else datetime.now(UTC),
+        )
+        made = replace(made, **given)
+        hub_sites.put(connection, made)
+    _publish(config)
+    return made
+
+
+def take(config: Config, files: Sequence[bytes], now: datetime | None = None) -> list[Outcome]:
+    """Import bundles and publish; return what became of each."""
+    asked = config.machine.hub or Hub()
+    key = opening_key(config.home)
+    rules = Rules(asked.small_cell, now or datetime.now(UTC), signature.opening_key(key) if key.exists() else None)
+    outcomes = hub_import.take(_store(config), files, rules, config.machine.writer_wait_minutes)
+    _publish(config)
+    return outcomes
+
+
+def read(paths: Sequence[Path]) -> list[bytes]:
+    """Return the content of files, and of the bundles in folders; of what is far too large only the beginning.
+
+    Raises
+    ------
+    HubError
+        If a path is not there.
+    """
+    found: list[bytes] = []
+    for path in paths:
+        if not path.exists():
+            raise HubError("no such file or folder; name bundles, or folders that hold some")
+        for file in sorted(path.rglob("*.bilan")) if path.is_dir() else [path]:
+            with file.open("rb") as opened:
+                found.append(opened.read(LIMIT + 1))
+    return found
+
+
+def _card(path: Path) -> _Card:
+    try:
+        told = _Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, ValidationError):
+        raise CardError("the file is no site's card; make it there with `bilan export --site S --card`") from None
+    if told.fingerprint != signature.fingerprint(told.key):
+        raise CardError("the card's fingerprint is not that of its key: it was altered; ask for it again")
+    return told
+
+
+def _store(config: Config) -> Path:
+    store = hub_store(config.home)
+    if not store.exists():
+        raise HubError("this home is no hub yet; run `bilan hub init`")
+    return store
+
+
+def _publish(config: Config) -> None:
+    publish.publish(hub_store(config.home), hub_published(config.home), config.machine.writer_wait_minutes, HUB)

@@ -1,0 +1,355 @@
+"""From a site to its hub: shown, approved, signed, carried, taken; and nothing before it was approved."""
+
+from __future__ import annotations
+
+import datetime as dt
+import http.server
+import ipaddress
+import json
+import re
+import shutil
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from typer.testing import CliRunner
+
+from pipelines import config as configuration
+from pipelines import export, hub, users
+from pipelines.bundle_transport import TransportError
+from pipelines.cli import app
+from pipelines.config import Config
+from pipelines.config_hub import Export, export_folder
+from pipelines.hub import CardError, HubError
+from warehouse import audit, connect, hub_sites
+from warehouse.connect import HUB, reader
+from warehouse.sent import NotApprovedError
+
+SITE, MONTH, NEXT = "westbrook", "2026-04", "2026-05"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, month_home: Callable[..., Config]) -> Path:
+    home = tmp_path_factory.mktemp("export") / "home"
+    month_home(home, (SITE,))
+    return home
+
+
+@pytest.fixture
+def home(template: Path, tmp_path: Path) -> Config:
+    shutil.copytree(template, tmp_path / "home")
+    (tmp_path / "home" / "keys").mkdir(exist_ok=True)
+    return configuration.load(tmp_path / "home")
+
+
+@pytest.fixture
+def partner(tmp_path: Path) -> Config:
+    folder = tmp_path / "hub"
+    (folder / "sites").mkdir(parents=True)
+    (folder / "keys").mkdir()
+    (folder / "bilan.yaml").write_text("hub: {small_cell: 11}\n")
+    made = configuration.load(folder)
+    hub.init(made)
+    return made
+
+
+def registered(partner: Config, home: Config, tmp_path: Path, **changes: Any) -> None:
+    card = tmp_path / "card.json"
+    card.write_text(json.dumps(export.card(home, SITE)))
+    hub.register(partner, card, **changes)
+
+
+def approved(home: Config, month: str = MONTH) -> None:
+    export.approve(home, SITE, month, export.draft(home, SITE, month).code, "DPO")
+
+
+def sending(home: Config, **told: Any) -> Config:
+    return replace(home, machine=home.machine.model_copy(update={"export": Export(**told)}))
+
+
+def test_a_month_goes_from_the_site_to_the_portfolio(home: Config, partner: Config, tmp_path: Path) -> None:
+    registered(partner, home, tmp_path, site_group="west", stage="live")
+    approved(home)
+    first, second = export.run(home, SITE, MONTH), export.run(home, SITE, NEXT)
+    assert (first["seq"], second["seq"], second["new"], second["taken"]) == (1, 2, True, [])
+    files = hub.read([Path(second["bundle"]), Path(first["bundle"])])
+    assert [outcome.reason for outcome in hub.take(partner, files)] == [None, None]
+    with reader(partner.home / "data" / "hub_published.duckdb", HUB) as connection:
+        (site,), months = hub_sites.sites(connection), hub_sites.months(connection, "2000-01")
+    assert (site.site_group, site.stage, site.country) == ("west", "live", "GB")
+    with connect.reader(home.published) as connection:
+        truth = connection.execute(
+            "select count(*) from study where site = ? and strftime(day, '%Y-%m') = ?", [SITE, MONTH]
+        ).fetchone()
+    assert [(row["month"], row["seq"]) for row in months] == [(MONTH, 1), (NEXT, 2)]
+    assert months[0]["studies"] == truth[0] > 100
+
+
+def test_nothing_is_made_before_it_is_approved(home: Config) -> None:
+    with pytest.raises(NotApprovedError, match="not approved yet"):
+        export.run(home, SITE, MONTH)
+    with pytest.raises(export.CodeError):
+        export.approve(home, SITE, MONTH, "0" * 12, "DPO")
+    approved(home, NEXT)
+    # What was read is what goes first.
+    with pytest.raises(NotApprovedError, match="not the one that was read"):
+        export.run(home, SITE, MONTH)
+    assert not list(home.home.rglob("*.bilan"))
+    assert export.run(home, SITE, NEXT)["seq"] == 1
+    # The approval is of all months now; of this threshold and this recipient.
+    assert export.run(home, SITE, MONTH)["seq"] == 2
+    with pytest.raises(NotApprovedError, match="changed"):
+        export.run(sending(home, address="https://hub.example"), SITE, "2026-03")
+
+
+def test_who_approved_and_what_left_are_in_the_audit_trail(home: Config) -> None:
+    approved(home)
+    export.run(home, SITE, MONTH)
+    export.run(home, SITE, MONTH)
+    events = [(row["event"], row["object"], row["detail"]) for row in audit.export(users.store(home))]
+    assert events == [
+        ("export_approved", SITE, '{"month": "2026-04"}'),
+        ("aggregates_exported", SITE, '{"month": "2026-04", "seq": 1}'),
+    ]
+
+
+def test_the_page_names_every_field_and_every_value(home: Config) -> None:
+    draft, made = export.show(home, SITE, MONTH)
+    assert {path.suffix for path in made} == {".html", ".pdf"}
+    for path in (path for path in made if path.suffix == ".html"):
+        page = path.read_text(encoding="utf-8")
+        assert draft.code in page and "http" not in page.replace("http-equiv", "")
+        fields = set(re.findall(r'class="field">([\w.]+)<', page))
+        told = {**draft.told, "seq": 1, "previous": "", "made_on": "", "restates": False}
+        assert fields == (set(told) - {"tables"}) | set(told["tables"]) | {
+            cell for cells in told["tables"].values() for cell in cells
+        }
+        shown = page.replace("\u202f", "").replace(",", "")
+        for cells in told["tables"].values():
+            assert all(f"<td>{count}</td>" in shown for count in cells.values() if count is not None)
+        hidden = sum(count is None for cells in told["tables"].values() for count in cells.values())
+        assert page.count('class="withheld"') == hidden > 0
+    assert all(path.read_bytes().startswith(b"%PDF") for path in made if path.suffix == ".pdf")
+
+
+def test_no_pseudonym_and_no_name_of_a_patient_leaves(home: Config) -> None:
+    approved(home)
+    payload = Path(export.run(home, SITE, MONTH)["bundle"]).read_text()
+    with connect.reader(home.published) as connection:
+        known = connection.execute("select study_uid, patient_id, device from study").fetchall()
+    text = json.loads(payload)["payload"]
+    assert not any(value and value in text for row in known for value in row)
+    # No date but the two days of the making, and no moment at all.
+    assert len(re.findall(r"\d{4}-\d{2}-\d{2}", text)) == 2 and not re.search(r"\d\d:\d\d", text)
+
+
+def test_a_shared_folder_gets_a_copy(home: Config, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    ready = sending(home, folder=str(shared))
+    approved(ready)
+    with pytest.raises(TransportError, match="shared folder"):
+        export.run(ready, SITE, MONTH)
+    shared.mkdir()
+    result = export.run(ready, SITE, MONTH)
+    assert (result["seq"], result["new"], result["taken"]) == (1, False, ["copied to the shared folder"])
+    (copy,) = shared.iterdir()
+    assert copy.read_bytes() == Path(result["bundle"]).read_bytes()
+
+
+def test_a_bundle_sealed_to_the_hub_is_read_there_alone(home: Config, partner: Config, tmp_path: Path) -> None:
+    registered(partner, home, tmp_path)
+    ready = sending(home, hub_key=hub.init(partner))
+    approved(ready)
+    content = Path(export.run(ready, SITE, MONTH)["bundle"]).read_bytes()
+    assert SITE.encode() not in content
+    assert [outcome.reason for outcome in hub.take(partner, [content])] == [None]
+
+
+# --- HTTPS -------------------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """A certificate for a host name or address, signed by itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    now = dt.datetime.now(dt.UTC)
+    alternative = x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{host}.pem", folder / f"{host}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return paths
+
+
+class Listener:
+    """A TLS server on this machine that keeps what is put and answers what it is told to."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        self.taken: list[tuple[str, bytes]] = []
+        self.answer: tuple[int, dict[str, str]] = (200, {})
+        listener = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                content = self.rfile.read(int(self.headers["content-length"]))
+                listener.taken.append((self.path, content))
+                self.send_response(listener.answer[0])
+                for name, value in listener.answer[1].items():
+                    self.send_header(name, value)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.certificate, key = certificate(folder, host)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, key)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"https://127.0.0.1:{self.server.server_address[1]}"
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[Listener]:
+    made = Listener(tmp_path)
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_bundle_goes_by_https_to_a_hub_whose_certificate_is_trusted(home: Config, listener: Listener) -> None:
+    ready = sending(home, address=listener.address, authorities=str(listener.certificate))
+    approved(ready)
+    result = export.run(ready, SITE, MONTH)
+    assert result["taken"] == ["taken by the hub"]
+    assert listener.taken == [("/bundles/westbrook_2026-04_0001.bilan", Path(result["bundle"]).read_bytes())]
+    listener.answer = (208, {})
+    assert export.run(ready, SITE, MONTH)["taken"] == ["the hub had it before"]
+
+
+def test_no_byte_goes_to_a_server_that_cannot_prove_who_it_is(home: Config, listener: Listener, tmp_path: Path) -> None:
+    ready = sending(home, address=listener.address)
+    approved(ready)
+    with pytest.raises(TransportError, match="certificate"):
+        export.run(ready, SITE, MONTH)
+    elsewhere = Listener(tmp_path, "hub.example")
+    named = sending(home, address=elsewhere.address, authorities=str(elsewhere.certificate))
+    approved(named)
+    with pytest.raises(TransportError, match="certificate"):
+        export.run(named, SITE, MONTH)
+    elsewhere.server.shutdown()
+    elsewhere.server.server_close()
+    assert listener.taken == elsewhere.taken == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((409, {"Bilan-Refusal": "OUT_OF_CHAIN"}), "OUT_OF_CHAIN"),
+        ((409, {"Bilan-Refusal": "<script>CANARY"}), "no reason given"),
+        ((302, {"Location": "https://elsewhere.example/"}), "status 302"),
+        ((500, {}), "status 500"),
+    ],
+)
+def test_a_refusal_by_the_hub_is_told_and_the_bundle_is_kept(
+    home: Config, listener: Listener, answer: tuple[int, dict[str, str]], said: str
+) -> None:
+    ready = sending(home, address=listener.address, authorities=str(listener.certificate))
+    approved(ready)
+    listener.answer = answer
+    with pytest.raises(TransportError, match=said) as caught:
+        export.run(ready, SITE, MONTH)
+    assert "CANARY" not in str(caught.value) and len(listener.taken) == 1
+    assert list(export_folder(home.home, SITE, MONTH).glob("*.bilan"))
+
+
+def test_a_hub_that_is_not_there_and_a_proxy_that_refuses_are_told(home: Config) -> None:
+    for told, said in (
+        ({"address": "https://127.0.0.1:9"}, "cannot be reached"),
+        ({"address": "https://hub.example", "proxy": "http://127.0.0.1:9"}, "proxy"),
+    ):
+        ready = sending(home, **told)
+        approved(ready)
+        with pytest.raises(TransportError, match=said):
+            export.run(ready, SITE, MONTH)
+
+
+# --- Registering, and the command line ---------------------------------------------------------------------------
+
+
+def test_a_second_site_of_one_name_is_refused(home: Config, partner: Config, tmp_path: Path) -> None:
+    registered(partner, home, tmp_path, stage="shadow")
+    (home.home / "keys" / f"{SITE}.sign").unlink()
+    with pytest.raises(HubError, match="another key"):
+        registered(partner, home, tmp_path)
+    registered(partner, home, tmp_path, new_key=True)
+    with reader(partner.home / "data" / "hub_published.duckdb", HUB) as connection:
+        assert hub_sites.sites(connection)[0].stage == "shadow"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"site": "../x"}', "{" * 9])
+def test_what_is_no_card_is_refused(partner: Config, tmp_path: Path, content: str) -> None:
+    (tmp_path / "card").write_text(content)
+    with pytest.raises(CardError):
+        hub.register(partner, tmp_path / "card")
+
+
+def test_a_card_whose_key_was_replaced_is_refused(home: Config, partner: Config, tmp_path: Path) -> None:
+    told = export.card(home, SITE)
+    (tmp_path / "card").write_text(json.dumps({**told, "key": "0" * 64}))
+    with pytest.raises(CardError, match="fingerprint"):
+        hub.register(partner, tmp_path / "card")
+
+
+def test_the_commands_do_it_all(home: Config, tmp_path: Path) -> None:
+    def bilan(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(app, list(arguments))
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    here, there = ("--home", str(home.home)), ("--home", str(tmp_path / "partner"))
+    (tmp_path / "partner" / "sites").mkdir(parents=True)
+    (tmp_path / "partner" / "keys").mkdir()
+    (tmp_path / "partner" / "bilan.yaml").write_text("{}\n")
+    about = ("--site", SITE, "--month", MONTH)
+    assert re.fullmatch("[0-9a-f]{64}\n", bilan("hub", "init", *there))
+    (tmp_path / "card").write_text(bilan("export", *about, *here, "--card"))
+    assert "fingerprint" in bilan("hub", "register", str(tmp_path / "card"), *there, "--stage", "live")
+    assert bilan("hub", "import", str(home.home), *there) == ""
+    bilan("export", *about, *here, code=2)
+    code = json.loads(bilan("export", *about, *here, "--show", "--json"))["code"]
+    bilan("export", *about, *here, "--approve", code, "--by", "DPO")
+    bundle = bilan("export", *about, *here).strip()
+    assert bilan("hub", "import", bundle, *there) == "taken    westbrook 2026-04\n"
+    said = json.loads(bilan("hub", "import", bundle, *there, "--json", code=1))
+    assert said[0]["reason"] == "REPLAYED" and said[0]["sentence"].startswith("This very bundle")
+    assert "This very bundle was taken before" in bilan("hub", "refusals", *there)
+    bilan("hub", "import", str(tmp_path / "nothing"), *there, code=2)

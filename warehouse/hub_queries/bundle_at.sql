@@ -1,0 +1,3 @@
+select payload_sha256
+from bundle
+where site = $site and seq = $seq

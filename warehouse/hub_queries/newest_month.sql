@@ -1,0 +1,2 @@
+select max(month) as month
+from site_month
