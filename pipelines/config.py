@@ -19,11 +19,8 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
-<<<<<<< HEAD
 from pipelines.config_cluster import Cluster
-=======
 from pipelines.config_hub import Export, Hub
->>>>>>> 685b63d (Make a month's aggregates: shown, approved, signed; take them in at a hub)
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
@@ -195,13 +192,10 @@ class Machine(Strict):
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     smtp: Smtp | None = None
     web: Web = Web()
-<<<<<<< HEAD
     # Other machines that share the inference; None: this one does it all.
     cluster: Cluster | None = None
-=======
     export: Export = Export()
     hub: Hub | None = None
->>>>>>> 685b63d (Make a month's aggregates: shown, approved, signed; take them in at a hub)
     # Demonstrations only: our own clock reads the site's night hour on the morning after each night.
     simulated_clock: bool = False
 
