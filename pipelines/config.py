@@ -37,7 +37,10 @@ REMEDIES = {
     "list_time": 'write a time as "HH:MM", with the quotes',
     "start": 'write a time as "HH:MM", with the quotes',
     "end": 'write a time as "HH:MM", with the quotes',
+    "url": "write an address that starts with http:// or https://, without user, ? or #, and without / at its end",
+    "host": "write a host name or an address",
     "ae_title": "write an AE title: at most 16 characters, no backslash",
+    "calling_ae_title": "write an AE title: at most 16 characters, no backslash",
     "name": "write a-z, 0-9 and - only, at most 41 letters",
 }
 HOUR = r"^([01]\d|2[0-3]):[0-5]\d$"
@@ -289,6 +292,10 @@ class Config:
     def inbox(self, site: str, source: str) -> Path:
         """Return the folder of what a receiver of the site took and the night has not taken yet."""
         return self.home / "inbox" / site / source
+
+    def landing(self, site: str, source: str) -> Path:
+        """Return the folder where what is fetched from a PACS lies until the gate has taken it."""
+        return self.spool(site) / "landing" / source
 
     def list_folder(self, site: str, day: date) -> Path:
         """Return the folder of the flagged list of a day."""

@@ -16,9 +16,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines import config
-from pipelines.config import Config
-from pipelines.errors import ConfigError
-from pipelines.source_settings import FolderSource
+from pipelines.config import Config, Site
+from pipelines.errors import ConfigError, SourceUnreachableError
+from pipelines.source_settings import DicomwebSource, DimseSource, FolderSource
 
 PACKAGES = ("inference", "warehouse", "reports", "pipelines")
 LIBRARIES = ("dagster", "duckdb", "imagecodecs", "pandas", "plotly", "pydicom", "torch", "weasyprint")
@@ -206,14 +206,30 @@ def folders(loaded: Config) -> Iterator[Result]:
 
 
 def sources(loaded: Config) -> Iterator[Result]:
-    """Each folder that is a source can be read."""
+    """Each folder that is a source can be read, and each PACS answers (C-ECHO, or a query of DICOMweb)."""
     for site in loaded.sites.values():
-        for source in (source for source in site.sources if isinstance(source, FolderSource)):
+        for source in site.sources:
+            if isinstance(source, DicomwebSource | DimseSource):
+                yield _pacs(loaded, site, source)
+            if not isinstance(source, FolderSource):
+                continue
             readable = os.access(source.path, os.R_OK | os.X_OK)
             remedy = "create or mount the folder, and give Bilan's account the right to read it"
             yield Result(
                 f"source {site.site}/{source.name}", readable, "readable" if readable else "cannot be read", remedy
             )
+
+
+def _pacs(loaded: Config, site: Site, source: DicomwebSource | DimseSource) -> Result:
+    from pipelines.sources import connected  # noqa: PLC0415 - loads what it is asked with
+
+    name = f"source {site.site}/{source.name}"
+    once = source.model_copy(update={"attempts": 1, "timeout_seconds": min(source.timeout_seconds, 5)})
+    try:
+        connected.pacs(loaded, site, once).echo()
+    except SourceUnreachableError as error:
+        return Result(name, False, "does not answer", str(error))
+    return Result(name, True, "answers")
 
 
 def disk(loaded: Config) -> Iterator[Result]:

@@ -24,7 +24,6 @@ from inference.records import Instance, OrderEvent, PatientMerge, Rejection, Rep
 from pipelines import erasing, messages
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
-from pipelines.source_settings import CstoreSource
 from pipelines.source_settings import Source as Settings
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
@@ -109,8 +108,7 @@ def take(
         images = ledger.offered_instances(connection, name)
     counts: Counter[str] = Counter()
     unreachable: list[str] = []
-    # What a PACS is asked to send to our receiver is read from the receiver's inbox in the same night.
-    for settings in sorted(site.sources, key=lambda source: isinstance(source, CstoreSource)):
+    for settings in site.sources:
         if (settings.content == "dicom") != (content == "dicom"):
             continue
         source = connected.source(config, site, settings)
@@ -140,6 +138,10 @@ def _new(
         offered = source.fetch(listed)
         if offered is not None and (offered.stamp == listed.stamp or gate.place(offered) not in places):
             yield offered
+
+
+def _as_listed(offered: Offered, found: Instance) -> bool:
+    return offered.instance_uid in (None, found.instance_uid) and offered.study_uid in (None, found.study_uid)
 
 
 def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
@@ -235,8 +237,10 @@ class Intake:
         with offered.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         entry = dicom.gate(offered.path, settings, now)
-        if offered.instance_uid and isinstance(entry, Instance) and entry.instance_uid != offered.instance_uid:
+        if isinstance(entry, Instance) and not _as_listed(offered, entry):
             entry = Rejection("quarantined", ("WRONG_OBJECT",))
+            # What was asked for has not come: it is asked for again.
+            offered = replace(offered, stamp="refused WRONG_OBJECT")
         return Read(offered, digest, [entry])
 
     def known(self, connection: DuckDBPyConnection, read: list[Read]) -> Known:

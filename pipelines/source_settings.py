@@ -111,6 +111,101 @@ class FolderSource(Strict):
         return self
 
 
+class Secret(Strict):
+    """Where a secret stands: alone in a file (mode 0600), or in an environment variable."""
+
+    file: Path | None = None
+    environment: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Secret:
+        if (self.file is None) == (self.environment is None):
+            raise ValueError("name a file or an environment variable, one of the two")
+        return self
+
+
+class Login(Strict):
+    """How we sign in to a DICOMweb server: a bearer token, user and password, or a header of its own.
+
+    Never refreshed: a token must outlive a night.
+    """
+
+    kind: Literal["bearer", "basic", "header"]
+    secret: Secret
+    user: str | None = None
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Login:
+        if (self.kind == "basic") != (self.user is not None):
+            raise ValueError("user goes with kind: basic, and only with it")
+        if (self.kind == "header") != (self.header is not None):
+            raise ValueError("header (its name) goes with kind: header, and only with it")
+        return self
+
+
+class Remote(Strict):
+    """What sources that ask a PACS share: how far back each night looks, and how patient they are.
+
+    `attempts` are made of each question, with a growing pause between them.
+    """
+
+    name: SourceName
+    look_back_days: Annotated[int, Field(ge=0, le=60)] = 3
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    attempts: Annotated[int, Field(ge=1, le=10)] = 4
+    maximum_object_mb: Annotated[int, Field(ge=1, le=2048)] = 128
+
+    @property
+    def content(self) -> Literal["dicom"]:
+        """Images, always."""
+        return "dicom"
+
+
+class DicomwebSource(Remote):
+    """A PACS that speaks DICOMweb: QIDO-RS to list, WADO-RS to fetch."""
+
+    type: Literal["dicomweb"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>?#@]+[^\s\"'<>?#/@]$")]
+    login: Login | None = None
+    tls: Tls | None = None
+    page_size: Annotated[int, Field(ge=1, le=5000)] = 200
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> DicomwebSource:
+        if self.tls is not None and not self.url.startswith("https://"):
+            raise ValueError("tls goes with an address that starts with https://")
+        return self
+
+
+class MoveTo(Strict):
+    """Where a PACS that is asked to move sends to; the night listens there while it fetches."""
+
+    ae_title: AeTitle = "BILAN"
+    listen: Host = "0.0.0.0"  # noqa: S104 - as of a receiver
+    port: Port
+    tls: Tls | None = None
+
+
+class DimseSource(Remote):
+    """A PACS that speaks DIMSE: C-FIND to list, then C-GET, or C-MOVE to `move_to`, where the night listens."""
+
+    type: Literal["dimse"]
+    host: Host
+    port: Port
+    ae_title: AeTitle
+    calling_ae_title: AeTitle = "BILAN"
+    retrieve: Literal["get", "move"] = "get"
+    move_to: MoveTo | None = None
+    tls: Tls | None = None
+
+    @model_validator(mode="after")
+    def _destination(self) -> DimseSource:
+        if (self.retrieve == "move") != (self.move_to is not None):
+            raise ValueError("move_to says where the PACS sends, and goes with `retrieve: move` alone")
+        return self
+
+
 class Receiver(Strict):
     """What receivers share: where they listen, and TLS."""
 
@@ -164,5 +259,5 @@ class MllpSource(Receiver):
         return "hl7"
 
 
-Source = Annotated[FolderSource | CstoreSource | MllpSource, Field(discriminator="type")]
-SOURCE_TYPES = ("folder", "cstore", "mllp")
+Source = Annotated[FolderSource | DicomwebSource | DimseSource | CstoreSource | MllpSource, Field(discriminator="type")]
+SOURCE_TYPES = ("folder", "dicomweb", "dimse", "cstore", "mllp")

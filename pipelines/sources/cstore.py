@@ -12,9 +12,8 @@ import socket
 import socketserver
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt
@@ -25,14 +24,12 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 from pipelines.source_settings import CstoreSource
 from pipelines.sources import dicom_network, tls
 from pipelines.sources.crowd import Crowd
+from pipelines.sources.dicom_network import LARGEST_PDU, VERIFICATION, Transfer, watched
 from pipelines.sources.inbox import Inbox
 
-SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
-VERIFICATION = "1.2.840.10008.1.1"
+SUCCESS, OUT_OF_RESOURCES = 0x0000, 0xA700
 # A machine that connects and does not ask for an association is let go after this many seconds.
 ASSOCIATE_SECONDS = 5.0
-LARGEST_PDU = 1 << 20
-P_DATA, KINDS = 4, frozenset(range(1, 8))
 # PS3.8 9.3.4: A-ASSOCIATE-RJ, transient, by the presentation service: local limit exceeded.
 TOO_MANY = bytes([3, 0, 0, 0, 0, 4, 0, 2, 3, 2])
 # PS3.8 9.3.8: A-ABORT by the service provider, no reason given.
@@ -51,8 +48,8 @@ def listening(settings: CstoreSource, inbox: Inbox) -> Iterator[int]:
     OSError
         If the port cannot be opened.
     """
-    dicom_network.hush()
     inbox.prepare()
+    dicom_network.prepare(inbox.arriving)
     entity = AE(settings.ae_title)
     entity.require_called_aet = True
     entity.require_calling_aet = list(settings.calling)
@@ -85,17 +82,6 @@ def listening(settings: CstoreSource, inbox: Inbox) -> Iterator[int]:
         thread.join(5)
 
 
-@dataclass
-class _Transfer:
-    """How far one association is with what it sends; `refused` once we said why not."""
-
-    address: str
-    limit: int
-    received: int = 0
-    data_follows: bool = False
-    refused: bool = False
-
-
 class _Server(ThreadedAssociationServer):
     """pynetdicom's server with limits for each machine, and TLS handshakes that keep nobody waiting."""
 
@@ -107,7 +93,7 @@ class _Server(ThreadedAssociationServer):
     ) -> None:
         self.settings, self.inbox, self.secured = settings, inbox, secured
         self.crowd = Crowd(settings.maximum_associations)
-        self.transfers: dict[Association, _Transfer] = {}
+        self.transfers: dict[Association, Transfer] = {}
         self.stopping = False
         super().__init__(*given, **named)
 
@@ -160,13 +146,14 @@ class _Handler(RequestHandler):
         association = self._create_association()
         association.start()
         association.join()
+        dicom_network.forget_unfinished(association)
         transfer = self.server.transfers.pop(association)
         if transfer.received and not transfer.refused and not self.server.stopping:
             self.server.inbox.refuse("INCOMPLETE_TRANSFER", transfer.address)
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        transfer = _Transfer(str(self.client_address[0]), self.server.settings.maximum_object_mb << 20)
+        transfer = Transfer(str(self.client_address[0]), self.server.settings.maximum_object_mb << 20)
         self.server.transfers[association] = transfer
         # Also a peer that we aborted is waited for no longer than this.
         association.dul.artim_timer.timeout = ASSOCIATE_SECONDS
@@ -180,51 +167,20 @@ class _Handler(RequestHandler):
                 send(ABORT)
             raise OSError("refused")
 
-        connection.recv = _watched(read, transfer, refuse)
+        connection.recv = watched(read, transfer, refuse)
         return association
 
 
-def _watched(
-    read: Callable[[int], bytearray], transfer: _Transfer, refuse: Callable[[str], None]
-) -> Callable[[int], bytearray]:
-    """Return `read`, which refuses kinds and lengths that no peer may announce, before more is read.
-
-    pynetdicom reads the six bytes of a PDU's header, then as many as they announce: up to 4 GiB.
-    """
-
-    def watched(size: int) -> bytearray:
-        if size > LARGEST_PDU:
-            refuse("BAD_PROTOCOL")
-        if transfer.data_follows:
-            transfer.received += size
-            transfer.data_follows = False
-            if transfer.received > transfer.limit:
-                refuse("FILE_TOO_LARGE")
-        found = read(size)
-        if size == 6 and len(found) == 6:
-            if found[0] not in KINDS:
-                refuse("BAD_PROTOCOL")
-            transfer.data_follows = found[0] == P_DATA
-        return found
-
-    return watched
-
-
-def _transfer(event: evt.Event) -> tuple[_Server, _Transfer | None]:
+def _transfer(event: evt.Event) -> tuple[_Server, Transfer | None]:
     server: Any = event.assoc._server  # noqa: SLF001 - pynetdicom has no public name for it
     return server, server.transfers.get(event.assoc)
 
 
 def _store(event: evt.Event) -> int:
     """Keep one object; success only once it is safe."""
-    server, transfer = _transfer(event)
+    server, _ = _transfer(event)
     try:
-        data = event.encoded_dataset()
-    except (AttributeError, ValueError, TypeError, NotImplementedError):
-        server.inbox.refuse("BAD_PROTOCOL", transfer.address if transfer else "")
-        return CANNOT_UNDERSTAND
-    try:
-        server.inbox.keep(data)
+        server.inbox.take(dicom_network.file_of(event))
     except OSError:
         return OUT_OF_RESOURCES
     return SUCCESS

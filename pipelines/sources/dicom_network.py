@@ -1,16 +1,86 @@
-"""pynetdicom as we want it, on both sides: quiet about what it carries."""
+"""pynetdicom as we want it, on both sides: quiet about what it carries, bounded, objects straight to disk."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
-from pynetdicom import _config
+from pynetdicom import _config, dimse_messages, evt
+from pynetdicom.association import Association
+
+VERIFICATION = "1.2.840.10008.1.1"
+LARGEST_PDU = 1 << 20
+P_DATA, KINDS = 4, frozenset(range(1, 8))
 
 
-def hush() -> None:
-    """Keep identifiers out of logs: by default pynetdicom writes queries and answers into them."""
+def prepare(arriving: Path) -> None:
+    """Set pynetdicom up for this process: quiet, and objects that arrive are written to this folder, block by block.
+
+    By default it writes queries and answers into logs, and holds objects in memory; told to use files, it puts
+    them into the machine's folder for temporary files, where a crash would leave them.
+    """
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     _config.LOG_HANDLER_LEVEL = "none"
     # Its errors come with what the peer sent; ours say what happened in the ledger.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    arriving.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _config.STORE_RECV_CHUNKED_DATASET = True
+    vars(dimse_messages)["NamedTemporaryFile"] = partial(NamedTemporaryFile, dir=arriving)
+
+
+def file_of(event: evt.Event) -> Path:
+    """Return the file of an object that arrived whole; the caller moves or removes it."""
+    request: Any = event.request
+    request._dataset_file.close()  # noqa: SLF001 - pynetdicom has no public name for it
+    return Path(event.dataset_path)
+
+
+def forget_unfinished(association: Association) -> None:
+    """Remove what arrived of an object that will not become whole."""
+    message: Any = association.dimse.message
+    if message is not None and message._data_set_file is not None:  # noqa: SLF001 - as above
+        message._data_set_file.close()  # noqa: SLF001
+        Path(message._data_set_file.name).unlink(missing_ok=True)  # noqa: SLF001
+
+
+@dataclass
+class Transfer:
+    """How far one association is with what it sends; `refused` once we said why not."""
+
+    address: str
+    limit: int
+    received: int = 0
+    data_follows: bool = False
+    refused: bool = False
+
+
+def watched(
+    read: Callable[[int], bytearray], transfer: Transfer, refuse: Callable[[str], None]
+) -> Callable[[int], bytearray]:
+    """Return `read`, which refuses kinds and lengths that no peer may announce, before more is read.
+
+    pynetdicom reads the six bytes of a PDU's header, then as many as they announce: up to 4 GiB.
+    """
+
+    def read_watched(size: int) -> bytearray:
+        if size > LARGEST_PDU:
+            refuse("BAD_PROTOCOL")
+        if transfer.data_follows:
+            transfer.received += size
+            transfer.data_follows = False
+            if transfer.received > transfer.limit:
+                refuse("FILE_TOO_LARGE")
+        found = read(size)
+        if size == 6 and len(found) == 6:
+            if found[0] not in KINDS:
+                refuse("BAD_PROTOCOL")
+            transfer.data_follows = found[0] == P_DATA
+        return found
+
+    return read_watched

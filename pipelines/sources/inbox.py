@@ -22,10 +22,15 @@ class Inbox:
 
     def prepare(self) -> None:
         """Make the folders, and remove what a crash left half written: nobody was told it is safe."""
-        for folder in (self._objects, self._refused):
+        for folder in (self._objects, self._refused, self.arriving):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for left in folder.glob(".*.part"):
+            for left in folder.glob("*" if folder == self.arriving else ".*.part"):
                 left.unlink()
+
+    @property
+    def arriving(self) -> Path:
+        """Where an object lies while it arrives."""
+        return self.folder / "arriving"
 
     @property
     def _objects(self) -> Path:
@@ -44,6 +49,20 @@ class Inbox:
             If it could not be written: then the sender must not be told that it was.
         """
         _write(self._objects, hashlib.sha256(data).hexdigest(), data)
+
+    def take(self, path: Path) -> None:
+        """Keep an object that lies in a file of this disk; on return it survives a crash of the machine.
+
+        Raises
+        ------
+        OSError
+            If it could not be synced or moved: then the sender must not be told that it was.
+        """
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        path.replace(self._objects / digest)
+        _sync(self._objects)
 
     def refuse(self, reason: str, subject: str) -> None:
         """Leave a record of what was refused; the night makes a row of the ledger of it.
@@ -98,7 +117,11 @@ def _write(folder: Path, name: str, data: bytes) -> None:
     except OSError:
         aside.unlink(missing_ok=True)
         raise
-    # The name is safe only once the folder is.
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Make the names in a folder safe: a file is safe only once they are."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -13,8 +13,8 @@ from typing import Protocol
 class Offered:
     """One file of a source. `place` is its path in the source; `stamp` tells a changed file from the same.
 
-    Of a remote object, `path` is where it lies once fetched, and `instance_uid` the SOP Instance UID
-    under which the PACS lists it. `refusal` is the reason code of what never became a file: then
+    Of a remote object, `path` is where it lies once fetched, and the UIDs are those under which the PACS
+    lists it. `refusal` is the reason code of what never became a file: then
     `path` is a small record of it.
     """
 
@@ -23,6 +23,8 @@ class Offered:
     place: str
     stamp: str
     instance_uid: str | None = None
+    study_uid: str | None = None
+    series_uid: str | None = None
     refusal: str | None = None
 
 

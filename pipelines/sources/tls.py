@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 from pipelines.errors import SourceUnreachableError
 from pipelines.source_settings import Tls
+
+
+def at_home(settings: Tls | None, home: Path) -> Tls | None:
+    """Return the settings with their paths below the home directory; absolute ones stay."""
+    if settings is None:
+        return None
+    paths = {key: path and home / path for key, path in settings}
+    return settings.model_copy(update=paths)
 
 
 def server(name: str, settings: Tls | None) -> ssl.SSLContext | None:

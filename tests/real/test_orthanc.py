@@ -1,0 +1,124 @@
+"""A night over a real PACS finds what a night over a folder finds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydicom import dcmread
+
+from pipelines import night
+from pipelines.config import Config
+from warehouse import connect
+
+DAY = date(2026, 10, 20)
+NEXT = DAY + timedelta(days=1)
+SITE = "saint-aubin"
+FINDINGS = "select * exclude (ai_completed) from finding order by all"
+STUDIES = "select study_uid, day, region, images, ai_result, report_state from study order by all"
+LEDGER = "select kind, outcome, reasons, instance_uid from ledger where kind = 'dicom' order by all"
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+
+def rows(loaded: Config, sql: str) -> list[tuple[Any, ...]]:
+    with connect.reader(loaded.published) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def take(loaded: Config, day: date) -> int:
+    night.begin(loaded, SITE, [day])
+    said: list[str] = []
+    taken = night.take_images(loaded, SITE, [day], said.append)
+    assert [text for text in said if "source" in text] == []
+    return sum(taken.values())
+
+
+def finish(loaded: Config, day: date) -> None:
+    night.take_messages(loaded, SITE, [day])
+    night.infer_images(loaded, SITE, [day])
+    night.label_reports(loaded, SITE, [day])
+    night.assemble(loaded, SITE, [DAY, day])
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def other_modality(path: Path) -> bytes:
+    """Return a CT image in the study of this radiograph."""
+    found = dcmread(path)
+    found.Modality = "CT"
+    found.SOPClassUID = found.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = "2.25.99"
+    found.SeriesInstanceUID = "2.25.98"
+    written = io.BytesIO()
+    found.save_as(written)
+    return written.getvalue()
+
+
+@pytest.fixture(scope="session")
+def of_folder(
+    tmp_path_factory: pytest.TempPathFactory, delivery: Any, make_home_at: Callable[..., Config]
+) -> dict[str, list[tuple[Any, ...]]]:
+    """What the night finds whose images come from a folder."""
+    folder = {"name": "pacs", "type": "folder", "path": str(delivery.images), "content": "dicom", "stable_seconds": 0}
+    loaded = make_home_at(tmp_path_factory.mktemp("folder"), folder)
+    take(loaded, DAY)
+    finish(loaded, DAY)
+    return {sql: rows(loaded, sql) for sql in (FINDINGS, STUDIES, LEDGER)}
+
+
+def source(orthanc: Any, secret: Path, kind: str) -> dict[str, Any]:
+    secret.write_text("secret\n")
+    if kind == "dicomweb":
+        login = {"kind": "basic", "user": "bilan", "secret": {"file": str(secret)}}
+        # Fewer than there are studies, so that pages follow each other.
+        return {
+            "name": "pacs",
+            "type": "dicomweb",
+            "url": f"{orthanc.url}/dicom-web",
+            "login": login,
+            "page_size": 2,
+        }
+    dimse = {"name": "pacs", "type": "dimse", "host": "127.0.0.1", "port": orthanc.dicom, "ae_title": "ORTHANC"}
+    if kind == "move":
+        return {**dimse, "retrieve": "move", "move_to": {"listen": "127.0.0.1", "port": orthanc.move_to}}
+    return dimse
+
+
+@pytest.mark.parametrize("kind", ["dicomweb", "get", "move"])
+def test_a_night_over_a_pacs_finds_what_a_night_over_a_folder_finds(
+    orthanc: Any,
+    delivery: Any,
+    make_home_at: Callable[..., Config],
+    of_folder: dict[str, list[tuple[Any, ...]]],
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    sent = files(delivery.images)
+    # A radiograph of this day comes a night late; a CT of the same study is never asked for.
+    late, *in_time = sent
+    for path in in_time:
+        orthanc.upload(path.read_bytes())
+    orthanc.upload(other_modality(in_time[0]))
+    loaded = make_home_at(tmp_path / "home", source(orthanc, tmp_path / "secret", kind))
+    assert take(loaded, DAY) == len(in_time)
+    orthanc.upload(late.read_bytes())
+    assert take(loaded, NEXT) == 1, "what was fetched before is not fetched again"
+    # C-GET and C-MOVE differ in how an object comes, not in what becomes of it.
+    if kind == "move":
+        night.assemble(loaded, SITE, [DAY, NEXT])
+    else:
+        finish(loaded, NEXT)
+    assert len(of_folder[FINDINGS]) > 3
+    for sql in (LEDGER,) if kind == "move" else (LEDGER, STUDIES, FINDINGS):
+        assert rows(loaded, sql) == of_folder[sql]
+    states = rows(loaded, "select status, error from night")
+    assert {status for status, _ in states} == {"complete"}, states
+    landing = loaded.landing(SITE, "pacs")
+    assert [path.name for path in files(landing)] == ["asked"], "nothing is left behind"
