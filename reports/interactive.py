@@ -28,6 +28,8 @@ def figure(chart: Chart) -> str | None:
         "namelength": 0,
     }
     layout["dragmode"] = False
+    for name in [name for name in layout if name.startswith("xaxis")]:
+        layout[name].setdefault("tickangle", 0)
     del layout["width"]
     return json.dumps({"data": data, "layout": layout}, separators=(",", ":"))
 

@@ -12,11 +12,12 @@ from reports.terms import term
 from reports.value import Value, count, rate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reports.kpi import MonthFigures
     from reports.language import Language
     from warehouse.addenda import Addendum, Amount
+    from warehouse.figure import Definition
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,18 @@ class Month:
 
 def addenda(figures: MonthFigures, words: Language, found: Sequence[Addendum]) -> list[Month]:
     """Return the months that changed, oldest first; small numbers are withheld as in the report."""
-    threshold = figures.site.small_cell
+    return told(words, found, figures.definitions, figures.site.small_cell)
+
+
+def told(
+    words: Language, found: Sequence[Addendum], definitions: Mapping[str, Definition], threshold: int
+) -> list[Month]:
+    """Return the months that changed, oldest first; counts below `threshold` are withheld."""
     months = []
     for addendum in found:
         changes = tuple(
             Change(
-                words.typeset(figures.definitions[change.figure].title.of(words.code)),
+                words.typeset(definitions[change.figure].title.of(words.code)),
                 words.value(_value(change.figure, change.old, threshold)),
                 words.value(_value(change.figure, change.new, threshold)),
             )

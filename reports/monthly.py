@@ -30,7 +30,6 @@ from reports import (
     tiles,
 )
 from reports import charts as drawn_figures
-from reports.blocks import Block
 from reports.canvas import Chart
 from reports.cited import CITED, OCCASIONAL
 from reports.daily import harmless
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
-PRINTED_ONLY = ("tiles", "contents")
 FEW = 10  # studies below which sections follow each other without new pages
 CSV_COLUMNS = (
     "figure",
@@ -187,11 +185,11 @@ def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path
             "figures.csv": words.text("The same figures as a table"),
         },
     )
-    suffix = "" if issue == 1 else f"-{issue}"
+    files = names(issue)
     written = MonthlyReport(
-        out / f"report{suffix}.pdf",
-        out / f"figures{suffix}.json",
-        out / f"figures{suffix}.csv",
+        out / files["pdf"],
+        out / files["json"],
+        out / files["csv"],
         made.pages,
         figures.data_cut,
         digest,
@@ -202,59 +200,44 @@ def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path
     return written
 
 
+def names(issue: int) -> dict[str, str]:
+    """Return the names of the files of an issue, by kind."""
+    suffix = "" if issue == 1 else f"-{issue}"
+    return {"pdf": f"report{suffix}.pdf", "json": f"figures{suffix}.json", "csv": f"figures{suffix}.csv"}
+
+
 def plain(figures: MonthFigures) -> bytes:
     """Return all figures as the content of ``figures.json``."""
     return json.dumps(to_json(figures), ensure_ascii=False, indent=1).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """A report for the screen: its sections with live charts, and what its templates are filled in with."""
-
-    sections: tuple[layout.Section, ...]
-    context: Mapping[str, Any]
-
-
-def screen(composition: Composition) -> Screen:
-    """Return the report as sections whose charts the browser draws from their figures (`reports.interactive`).
-
-    Tiles and contents are left out: a page has its own.
-    """
-    digest = hashlib.sha256(plain(composition.figures)).hexdigest()
-    context = _context(composition, {}, digest, live=True)
-    return Screen(tuple(_sections(composition, context)), context)
-
-
 def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
     """Return the report as one HTML page, all charts within it."""
     figures, words = composition.figures, composition.words
-    context = _context(composition, drawings, figures_sha256)
+    filled = context(composition, drawings, figures_sha256)
     volume = figures.one("volume")
     short = () if tables.two_by_two(figures, words) is not None else ("agreement",)
     return pages.page(
         words,
         "monthly.html.j2",
-        **context,
-        sections=_sections(composition, context),
+        **filled,
+        sections=sections(composition, filled),
         short=short,
         flow=volume is None or (volume.value or 0) < FEW,
         style=pages.trusted(pages.asset("monthly.css")),
     )
 
 
-def _sections(composition: Composition, context: Mapping[str, Any]) -> list[layout.Section]:
+def sections(composition: Composition, context: Mapping[str, Any]) -> list[layout.Section]:
+    """Return the sections of a report in their order, filled in from its `context`."""
     figures, words, definition = composition.figures, composition.words, composition.definition
     empty = _nothing(figures)
     return [
         _without_studies(name, words, context)
         if empty and name in MEASURED
-        else layout.section(name, _fitting(definition.blocks[name], live=context["live"]), words, context)
+        else layout.section(name, definition.blocks[name], words, context)
         for name in definition.sections
     ]
-
-
-def _fitting(blocks: Sequence[Block], *, live: bool) -> list[Block]:
-    return [block for block in blocks if not (live and block.name in PRINTED_ONLY)]
 
 
 def _nothing(figures: MonthFigures) -> bool:
@@ -268,9 +251,10 @@ def _without_studies(name: str, words: Language, context: Mapping[str, Any]) -> 
     return layout.Section(name, bare.title, why, ())
 
 
-def _context(
+def context(
     composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str, *, live: bool = False
 ) -> dict[str, Any]:
+    """Return what the templates of a report are filled in with; `live` charts are drawn by a browser."""
     figures, words, definition = composition.figures, composition.words, composition.definition
     ink = pages.readable(definition.accent)
     shown = {block.name for section in definition.sections for block in definition.blocks[section]}

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from reports import hover, kpi, monthly
 from reports.language import message
+from reports.screen import screen
 from reports.text import neighbours
 from reports.tiles import Tile, tiles
 from reports.web.row import Row
@@ -76,18 +77,18 @@ def show(visit: Visit) -> Response:
         return visit.page("site_empty.html.j2")
     audited(visit, "site_viewed", chosen.chosen)
     figures = composition.figures
-    screen = monthly.screen(composition)
+    shown = screen(composition)
     return visit.page(
         "site_month.html.j2",
         months=chosen,
         figures=figures,
         keys=_keys(composition),
-        sections=[section for section in screen.sections if section.name != "summary"],
-        summary=next((section for section in screen.sections if section.name == "summary"), None),
+        sections=[section for section in shown.sections if section.name != "summary"],
+        summary=next((section for section in shown.sections if section.name == "summary"), None),
         running=local_midnight(figures.end, figures.site.time_zone) > figures.data_cut,
         withheld=any(value.suppressed for values in figures.values.values() for value in values),
-        simulated=screen.context["simulated"],
-        simulated_before=screen.context["simulated_before"],
+        simulated=shown.context["simulated"],
+        simulated_before=shown.context["simulated_before"],
         issue=_issue(visit, figures),
     )
 

@@ -42,6 +42,7 @@ class Application:
 class Link:
     """One link of the navigation, as the page shows it."""
 
+    name: str
     href: str
     message: str
     current: bool
@@ -83,6 +84,7 @@ class Visit:
         found = self.app.menu.of(self.who, self.site.site if self.site else None)
         return [
             Link(
+                entry.name,
                 self.link(entry.name, **({"site": entry.site} if entry.site else {})),
                 entry.message,
                 entry.name == self.part,

@@ -9,7 +9,11 @@
     place.removeAttribute("data-figure");
     const inner = document.createElement("div");
     place.append(inner);
-    window.Plotly.newPlot(inner, figure.data, figure.layout, settings).then(() => { place.dataset.drawn = "yes"; });
+    window.Plotly.newPlot(inner, figure.data, figure.layout, settings).then(() => {
+      place.dataset.drawn = "yes";
+      // What scrolls can be scrolled by keys.
+      if (place.scrollWidth > place.clientWidth) place.tabIndex = 0;
+    });
   }
 
   const near = new IntersectionObserver((entries) => {

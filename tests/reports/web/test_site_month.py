@@ -24,6 +24,7 @@ from starlette.testclient import TestClient
 from reports import kpi, monthly
 from reports.definition import Provenance, ReportDefinition
 from reports.language import language
+from reports.screen import screen
 from reports.web.settings import Services, WebSettings
 from warehouse import connect
 from warehouse.app_store import AppStore
@@ -157,7 +158,7 @@ def test_small_counts_are_withheld_on_the_page_as_in_the_file(
     simulated.fill(path, (plan,), small_cell=11)
     with connect.reader(path) as connection:
         made = monthly.compose(connection, "north", "2026-06", ReportDefinition(), Provenance(), words=language("en"))
-    shown = monthly.screen(made)
+    shown = screen(made)
     hidden = {value.name for values in made.figures.values.values() for value in values if value.suppressed}
     assert "volume_by_hour" in hidden
     everything = "".join(
@@ -204,3 +205,8 @@ def test_the_hash_of_the_figures_is_that_of_their_plain_form(published: Path) ->
         other = kpi.month_figures(connection, "north", "2026-05")
     assert kpi.sha256(one) != kpi.sha256(other)
     assert len(kpi.sha256(one)) == 64
+
+
+def test_a_head_of_department_begins_with_the_month_and_a_clinician_with_the_list(persona: Sign) -> None:
+    assert persona("department_head").get("/").headers["location"] == "/site/north/month"
+    assert persona("clinician").get("/").headers["location"] == "/site/north/cases"
