@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import re
 import stat
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
-from inference import lookup, scope
+from inference import age, lookup, scope
 from inference.byte_source import FileSource, opened
 from inference.dataset import PIXEL_DATA, DataSet
 from inference.dicom_file import read
@@ -55,7 +55,6 @@ _PROGRAMS = (
 )
 _SCRIPT = re.compile(rb"\s*(<script|<\?php|<html|<!doctype|<svg|@echo|import os|powershell)", re.IGNORECASE)
 _AGE = re.compile(r"(\d{3})([DWMY])")
-_BANDS = ((5, "0-4"), (15, "5-14"), (25, "15-24"), (45, "25-44"), (65, "45-64"), (80, "65-79"), (131, "80+"))
 
 
 def gate(path: Path, settings: GateSettings, now: datetime) -> Instance | Rejection:
@@ -281,14 +280,9 @@ def _device(text: HeaderText) -> str | None:
 
 def _age_band(found: DataSet, moments: Moments) -> str | None:
     """Age in full years at the examination, as a band; the birth date itself goes no further."""
-    years: int | None = None
     born, day = moments.birth_date, moments.exam_date
     if born is not None and day is not None:
-        years = max(0, _years(born, day))
-    elif match := _AGE.fullmatch(found.string(0x00101010).upper()):
-        years = int(match[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[match[2]]
-    return None if years is None else next((band for limit, band in _BANDS if years < limit), None)
-
-
-def _years(born: date, day: date) -> int:
-    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+        return age.band_at(born, day)
+    if match := _AGE.fullmatch(found.string(0x00101010).upper()):
+        return age.band(int(match[1]) // {"D": 365, "W": 52, "M": 12, "Y": 1}[match[2]])
+    return None

@@ -38,7 +38,7 @@ from inference.ai_seen import ai_seen, is_ai_seen
 from inference.hl7_syntax import Message, Segment
 from inference.hl7_time import Clock, Stamp, birth_is_wrong, clock, time_flags
 from inference.reasons import REASONS
-from inference.records import OrderEvent, PatientMerge, Rejection, ReportEvent
+from inference.records import Demographics, OrderEvent, PatientMerge, Rejection, ReportEvent
 from inference.settings import GateSettings
 
 _VERSION = re.compile(r"2\.(?:3(?:\.1)?|4|5(?:\.1)?|6|7(?:\.1)?|8(?:\.[12])?|9(?:\.1)?)", re.ASCII)
@@ -52,9 +52,9 @@ _STATUS = {
     **dict.fromkeys("XDW", "withdrawn"),
 }
 _NO_RESULT_YET = frozenset("OISN")
-Fact: TypeAlias = ReportEvent | OrderEvent | PatientMerge
-# What one message comes to: its reports, its orders, its merges, or why it has none.
-Entry: TypeAlias = tuple[ReportEvent, ...] | tuple[OrderEvent, ...] | tuple[PatientMerge, ...] | Rejection
+Fact: TypeAlias = ReportEvent | OrderEvent | PatientMerge | Demographics
+# What one message comes to: its reports, orders, merges or demographics, or why it has none.
+Entry: TypeAlias = tuple[ReportEvent, ...] | hl7_order.Facts | Rejection
 _Key = tuple[str | None, str | None, str | None, str]
 
 
@@ -98,7 +98,7 @@ def read(data: bytes, settings: GateSettings, now: datetime) -> list[Entry]:
     -------
     list
         The events of each message that is a report, one for each examination, with the flags that
-        make it `accepted_flagged`; the orders or merges of a message that carries those; otherwise a
+        make it `accepted_flagged`; the orders, merges or demographics of a message that carries those; otherwise a
         `Rejection`: `quarantined`, `not_hl7`, or `accepted_not_inferred` for valid messages that
         carry none of these. What is wrong with a batch itself (BATCH_COUNT, TRUNCATED) is an entry
         after its messages, which count all the same.

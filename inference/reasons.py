@@ -179,6 +179,11 @@ REASONS: dict[str, Reason] = {
     "NOT_A_REPORT": Reason(
         "accepted_not_inferred", "Message valide, sans compte rendu.", "A valid message that carries no report."
     ),
+    "STUDY_WITHDRAWN": Reason(
+        "accepted_not_inferred",
+        "Examen annulé ou supprimé à la source : ni analysé, ni compté.",
+        "Examination cancelled, or deleted at its source: neither analysed nor counted.",
+    ),
     "OPPOSITION": Reason(
         "accepted_not_inferred",
         "Le patient s'oppose à l'analyse : ni analysé, ni compté.",

@@ -8,7 +8,7 @@ timezone-aware UTC; ``None`` is "unknown", never midnight.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class ReportEvent:
 class OrderEvent:
     """One order of an examination (HL7 v2 ORM^O01, OMI^O23, OMG^O19, one per ORC or OBR).
 
-    `ordered_at` is None where the message tells the time of another transaction (a change, a
-    cancellation).
+    `ordered_at` is None where the message tells of another transaction; `cancelled_at` is given where
+    that is the order's cancellation.
     """
 
     message_id: str
@@ -117,6 +117,22 @@ class OrderEvent:
     study_uid: str | None
     accession_number: str | None
     ordered_at: datetime | None
+    cancelled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demographics:
+    """Sex and birth date of a patient as told by HL7 v2 ADT^A08 or A31; None where the message says neither.
+
+    The birth date goes into the identified store alone: of it the warehouse gets an age band.
+    """
+
+    message_id: str
+    control_id: str | None
+    patient_id: str
+    birth_date: date | None
+    sex: str | None
+    sent_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pipelines.cli_export import export
 from pipelines.cli_hub import hub_app
 from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
-from pipelines.cli_messages import oppose
+from pipelines.cli_messages import oppose, withdraw
 from pipelines.cli_month import month
 from pipelines.cli_receive import receive_app
 from pipelines.cli_rights import erase
@@ -43,6 +43,7 @@ app = typer.Typer(
 )
 app.command()(oppose)
 app.command()(erase)
+app.command()(withdraw)
 app.add_typer(check_app, name="check")
 app.add_typer(eval_app, name="eval")
 app.command("month")(month)

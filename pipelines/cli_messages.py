@@ -1,4 +1,4 @@
-"""`bilan check csv`, `bilan check fhir` and `bilan oppose`."""
+"""`bilan check csv`, `bilan check fhir`, `bilan oppose` and `bilan withdraw`."""
 
 from __future__ import annotations
 
@@ -82,3 +82,33 @@ def oppose(
         lines = ", ".join(map(str, result["refused_lines"])) or "none"
         typer.echo(f"{result['noted']} new of {result['read']} decisions; lines refused: {lines}")
     raise typer.Exit(1 if result["refused_lines"] else 0)
+
+
+def withdraw(
+    file: Annotated[Path, typer.Argument(help="CSV with study_uid or accession_number, or - for standard input.")],
+    site: SiteName,
+    undo: Annotated[bool, typer.Option("--undo", help="Let these studies count again.")] = False,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Take back studies that were deleted or made in error; exit 1 if a line names no study of this site.
+
+    From the next night on they are neither analysed nor counted; published months tell it as an addendum.
+
+    Example: bilan withdraw deleted.csv --site saint-aubin
+    """
+    from pipelines import config  # noqa: PLC0415
+    from pipelines import withdraw as use_case  # noqa: PLC0415
+
+    with clear_errors():
+        try:
+            data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        except OSError:
+            raise typer.BadParameter("the file cannot be read") from None
+        result = use_case.withdraw(config.load(home), site, data, undo)
+    if as_json:
+        print_json(result)
+    else:
+        lines = ", ".join(map(str, result["unknown_lines"])) or "none"
+        typer.echo(f"{result['changed']} studies changed by {result['read']} lines; lines naming none: {lines}")
+    raise typer.Exit(1 if result["unknown_lines"] else 0)

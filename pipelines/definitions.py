@@ -11,7 +11,8 @@ from pipelines import config
 from pipelines.config import Config, Machine
 from pipelines.defs import assets
 from pipelines.defs.resources import BilanHome
-from pipelines.defs.schedules import MONTH_JOB, NIGHT_JOB, schedules, sites
+from pipelines.defs.schedules import MONTH_JOB, NIGHT_JOB, schedules
+from pipelines.defs.sensors import SENSORS
 
 
 def build(home: Path) -> dg.Definitions:
@@ -31,7 +32,7 @@ def build(home: Path) -> dg.Definitions:
         assets=[*night, *month],
         jobs=[night_job, month_job],
         schedules=schedules(loaded, night_job, month_job),
-        sensors=[sites],
+        sensors=list(SENSORS),
         resources={"home": BilanHome(path=str(home.resolve()))},
         executor=dg.in_process_executor,
     )

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference import dicom, hl7
 from inference.hl7 import Entry, Fact
-from inference.records import Instance, OrderEvent, PatientMerge, Rejection, ReportEvent
+from inference.records import Demographics, Instance, OrderEvent, PatientMerge, Rejection, ReportEvent
 from pipelines import erasing, messages
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.source_settings import Source as Settings
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
-from warehouse import connect, erasure, identified, ledger, load, pending, person
+from warehouse import connect, erasure, identified, ledger, load, pending, person, source_states
 from warehouse.erasure import Traces
 from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.rows import LedgerRow
@@ -108,10 +108,12 @@ def take(
         images = ledger.offered_instances(connection, name)
     counts: Counter[str] = Counter()
     unreachable: list[str] = []
+    read: dict[str, bool] = {}
     for settings in site.sources:
         if (settings.content == "dicom") != (content == "dicom"):
             continue
         source = connected.source(config, site, settings)
+        read[settings.name] = False
         try:
             for chunk in chunks(_new(gate, source, days, places, images), CHUNK):
                 counts.update(_commit(config, gate, [gate.read(offered, settings) for offered in chunk]))
@@ -119,10 +121,13 @@ def take(
                     source.done(offered)
                 if progress:
                     progress(f"{name}: {sum(counts.values())} {content} files and messages taken")
+            read[settings.name] = True
         except SourceUnreachableError as error:
             unreachable.append(str(error))
         except PermissionError:
             unreachable.append(f"source {settings.name}: a file in it cannot be read; check its permissions")
+    with writer(config) as connection:
+        source_states.note(connection, name, read, now)
     if unreachable:
         raise SourceUnreachableError("\n".join(unreachable))
     return dict(counts)
@@ -154,6 +159,8 @@ def _commit(config: Config, gate: Intake, read: list[Read]) -> Counter[str]:
             _keep(config, gate, item, known.gone)
         instances = [instance for item in judged for instance in item.instances]
         identified.remember(config.identified, gate.site.site, gate.mask, instances)
+        told = [fact for item in judged for fact in item.facts if isinstance(fact, Demographics)]
+        identified.correct(config.identified, gate.site.site, gate.mask, told)
         with connect.transaction(connection):
             load_facts(connection, gate, judged)
             again = {gate.mask.of("message_id", event.message_id): event.sent_at for event in _again(judged)}

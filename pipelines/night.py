@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from inference import reasons
+from inference import age, reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
@@ -26,8 +26,10 @@ from reports import daily
 from warehouse import (
     audit_sample,
     cases,
+    changed_days,
     connect,
     corrections,
+    demographics,
     identified,
     ledger,
     load,
@@ -43,8 +45,6 @@ from warehouse.pseudonym import Pseudonymiser, read_key
 from warehouse.site import SiteFacts
 
 Progress = Callable[[str], None]
-# A list is issued again when late data change one of the days before it.
-LATE_DAYS = 14
 FIRST_DAY = date(1970, 1, 1)
 
 
@@ -151,7 +151,8 @@ def assemble(config: Config, site: str, days: Sequence[date]) -> None:
         erasing.sweep(config, site, connection)
         _keep_answers(config, site, connection)
         ledger.settle_matches(connection, site)
-        study.rebuild(connection, site, None)
+        demographics.settle(connection, site, identified.told(config.identified, site), age.band_at)
+        study.rebuild(connection, site, noted_at=config.now(site, days[-1]))
         for day in days:
             now = config.now(site, day)
             nights.close(connection, site, day, now, _punctual(config.site(site), day, now))
@@ -177,20 +178,29 @@ def _punctual(site: Site, day: date, now: datetime) -> str:
 
 
 def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, Any]:
-    """Issue the flagged list of each day, and again those of the days before that late data changed."""
+    """Issue the flagged list of each day, and again those of whatever other days late data changed.
+
+    `again` are the other days of which a list was made; `studies` and `flagged` are those of `days`.
+    """
     made = reissue(config, site)
+    again: list[str] = []
     studies = flagged = 0
     with connect.reader(config.published) as connection:
-        for day in _lists(days):
+        changed = changed_days.waiting(connection, site)
+        for day in sorted({*days, *changed}):
             late = day not in days
             stale = late and daily.is_stale(connection, site, day, config.list_folder(site, day))
-            if late and not (stale and _has_measured(connection, site, day)):
+            if late and not (stale and _has_images(connection, site, day)):
                 continue
             issued = _issue(config, site, day, connection)
             made += [str(issued.html), str(issued.csv)]
-            if not late:
+            if late:
+                again.append(day.isoformat())
+            else:
                 studies, flagged = studies + issued.studies, flagged + issued.flagged
-    return {"studies": studies, "flagged": flagged, "made": made}
+    with writer(config) as connection:
+        changed_days.settle(connection, site, changed)
+    return {"studies": studies, "flagged": flagged, "made": made, "again": again}
 
 
 def reissue(config: Config, site: str) -> list[str]:
@@ -220,14 +230,11 @@ def _issue(config: Config, site: str, day: date, connection: Any) -> daily.Daily
     )
 
 
-def _has_measured(connection: Any, site: str, day: date) -> bool:
-    # The simulated past of a demonstration has figures, but no images to list.
-    return any(case.origin == "measured" for case in cases.flagged(connection, site, day))
-
-
-def _lists(days: Sequence[date]) -> list[date]:
-    earlier = [days[0] - timedelta(days=offset) for offset in range(LATE_DAYS, 0, -1)]
-    return [*earlier, *days]
+def _has_images(connection: Any, site: str, day: date) -> bool:
+    # A day whose last study was taken back has a list to be issued again, with nothing on it. The simulated
+    # past of a demonstration has figures, but no images to list.
+    found = cases.flagged(connection, site, day)
+    return not found or any(case.origin == "measured" for case in found)
 
 
 def links(config: Config, site: str, study_ids: Iterable[str]) -> dict[str, str]:

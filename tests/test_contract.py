@@ -35,6 +35,8 @@ RECORDS: dict[str, Any] = {
     "order_event": records.OrderEvent,
     "patient_merge": records.PatientMerge,
     "opposition": records.Opposition,
+    "withdrawn_study": rows.WithdrawnStudyRow,
+    "demographic": rows.DemographicRow,
     "person": rows.PersonRow,
     "site": SiteFacts,
     "model": rows.ModelRow,

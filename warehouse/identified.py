@@ -1,7 +1,8 @@
 """The identified store: which real study a pseudonym stands for, for links on the clinicians' list.
 
 An SQLite file that only its owner can read, beside the warehouse and never part of it. It holds
-study, accession and patient numbers, no names; what is forgotten is overwritten on disk.
+study, accession and patient numbers, and birth date and sex of patients where the hospital corrected
+them by message (the warehouse gets an age band of it); no names. What is forgotten is overwritten on disk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -46,6 +47,68 @@ class RealStudy:
     study_uid: str
     accession_number: str | None
     patient_id: str | None
+
+
+class Correction(Protocol):
+    """What a message says of a patient: a record of demographics has these fields."""
+
+    @property
+    def message_id(self) -> str:
+        """Identity of the message."""
+
+    @property
+    def patient_id(self) -> str:
+        """Patient identifier (PID-3)."""
+
+    @property
+    def birth_date(self) -> date | None:
+        """Date of birth (PID-7)."""
+
+    @property
+    def sex(self) -> str | None:
+        """Sex (PID-8): F, M or O."""
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When the message was sent (MSH-7, UTC)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told of a patient (a pseudonym): the birth date, the sex, or both."""
+
+    patient_id: str
+    birth_date: date | None
+    sex: str | None
+
+
+def correct(path: Path, site: str, pseudonymiser: Pseudonymiser, told: Iterable[Correction]) -> None:
+    """Keep birth date and sex of patients by pseudonym, as messages told them."""
+    rows = [
+        {
+            "site": site,
+            "message_pseudonym": pseudonymiser.of("message_id", item.message_id),
+            "patient_pseudonym": pseudonymiser.of("patient_id", item.patient_id),
+            "birth_date": item.birth_date.isoformat() if item.birth_date else None,
+            "sex": item.sex,
+            "sent_at": _text(item.sent_at or datetime.min.replace(tzinfo=UTC)),
+        }
+        for item in told
+    ]
+    if rows:
+        with _open(path) as connection:
+            connection.executemany(statement("demographics_remember"), rows)
+
+
+def told(path: Path, site: str) -> list[Told]:
+    """Return all that was told of a site's patients, in the order in which it was sent."""
+    if not path.exists():
+        return []
+    with _open(path) as connection:
+        found = connection.execute(statement("demographics_told"), {"site": site}).fetchall()
+    return [
+        Told(patient, date.fromisoformat(born) if born else None, sex) for patient, born, sex, _sent, _message in found
+    ]
 
 
 def remember(
@@ -103,6 +166,8 @@ def erase(path: Path, site: str, patients: frozenset[str], studies: frozenset[st
         theirs = {row[0] for row in _of_patient(connection, site, patients, studies, mask)}
         given = {"site": site, "gone": json.dumps(sorted(theirs))}
         n = connection.execute(statement("identified_erase"), given).rowcount
+        told = {"site": site, "patients": json.dumps(sorted(patients))}
+        connection.execute(statement("demographics_erase"), told)
     with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
         connection.execute("pragma secure_delete = on")
         connection.execute("vacuum")
@@ -150,6 +215,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         # SQLite's journal takes the file's own mode; deleted content is overwritten with zeros.
         connection.execute("pragma secure_delete = on")
         connection.execute(statement("identified_schema"))
+        connection.execute(statement("demographics_schema"))
         with connection:
             yield connection
     finally:

@@ -58,6 +58,8 @@ TABLES = frozenset(
         "patient_merge",
         "person",
         "opposition",
+        "withdrawn_study",
+        "demographic",
         "audit_sample",
         "report_reading",
         "report_correction",

@@ -40,3 +40,16 @@ def states(connection: DuckDBPyConnection, site: str, days: Sequence[date]) -> d
     """Return (status, error code) of those of these nights that were ever run."""
     rows = connection.execute(statement("night_rows"), {"site": site, "days": list(days)}).fetchall()
     return {day: (status, error) for day, status, error in rows}
+
+
+def since(connection: DuckDBPyConnection, site: str, start: date) -> tuple[date | None, dict[date, str]]:
+    """Return the first night that a site ever had, and the states of its nights since `start`."""
+    row = connection.execute(statement("night_span"), {"site": site, "start": start}).fetchone()
+    first, found = row or (None, [])
+    return first, {night["day"]: night["status"] for night in found}
+
+
+def unissued_months(connection: DuckDBPyConnection, site: str, start: date, end: date) -> list[str]:
+    """Return the months (``YYYY-MM``) of local days from `start` up to `end` with data and without an issue."""
+    rows = connection.execute(statement("unissued_months"), {"site": site, "start": start, "end": end}).fetchall()
+    return [month for (month,) in rows]

@@ -134,3 +134,23 @@ class ReportCorrectionRow:
     acuity: str
     corrected_at: datetime
     key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemographicRow:
+    """What a hospital's message corrected of a study's patient; None where it said nothing."""
+
+    site: str
+    study_uid: str
+    sex: str | None
+    age_band: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawnStudyRow:
+    """A study that a person took back. Time UTC."""
+
+    site: str
+    study_uid: str
+    withdrawn_at: datetime
+    key_id: str

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from warehouse import changed_days
 from warehouse.connect import transaction
 from warehouse.site import UnknownSiteError
 from warehouse.statement import statement
@@ -58,7 +59,9 @@ class StudyRow:
     report_independent: bool | None = None
 
 
-def rebuild(connection: DuckDBPyConnection, site: str, days: Iterable[date] | None = None) -> list[date]:
+def rebuild(
+    connection: DuckDBPyConnection, site: str, days: Iterable[date] | None = None, noted_at: datetime | None = None
+) -> list[date]:
     """Bring `study` in line with images, findings, reports and verdicts; return the days that changed.
 
     The whole site is computed and compared; only rows that differ are written, in one transaction.
@@ -69,6 +72,8 @@ def rebuild(connection: DuckDBPyConnection, site: str, days: Iterable[date] | No
     ----------
     days
         Local days to which writing is limited; None for all.
+    noted_at
+        With it (UTC), the days that changed are noted in the same transaction (`warehouse.changed_days`).
 
     Raises
     ------
@@ -89,9 +94,12 @@ def rebuild(connection: DuckDBPyConnection, site: str, days: Iterable[date] | No
         connection.unregister("rebuilt")
     connection.register("changes", changes)
     try:
+        changed = [day for (day,) in connection.execute(statement("study_days")).fetchall()]
         with transaction(connection):
             connection.execute(statement("study_drop"), {"site": site})
             connection.execute(statement("study_put"))
-        return [day for (day,) in connection.execute(statement("study_days")).fetchall()]
+            if noted_at is not None:
+                changed_days.note(connection, site, changed, noted_at)
+        return changed
     finally:
         connection.unregister("changes")

@@ -89,6 +89,10 @@ def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> Any:
         issued = night.issue_lists(config, site, days)
         counts.update({"studies": issued["studies"], "flagged": issued["flagged"]})
         made += issued["made"]
+        for day in issued["again"]:
+            # Late data changed it: this run made that partition's list anew.
+            key = dg.MultiPartitionKey({"site": site, "day": day})
+            context.log_event(dg.AssetMaterialization("flagged_case", partition=key, metadata={"late": True}))
         results = checks.results(config, site, days[-1])
         failed += [f"{site}: {code}" for code in night.failures(config, site, days)]
     metadata = {**_metadata(counts, started), "lists": dg.MetadataValue.md(_links(made)), "made": made}

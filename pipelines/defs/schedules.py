@@ -6,31 +6,36 @@ from typing import Any
 
 import dagster as dg
 
+from pipelines import late
 from pipelines.config import Config, Site
-from pipelines.defs.resources import BilanHome
 
 # What `dg.define_asset_job` returns; Dagster does not export the type.
 Job = Any
 
 NIGHT_JOB = "night"
 MONTH_JOB = "month"
-# The report is made on the second day, once the night of the month's last day is in.
-MONTH_CRON_DAY = 2
 
 
 def schedules(config: Config, night_job: Job, month_job: Job) -> list[dg.ScheduleDefinition]:
     """Return the schedules of every configured site."""
     found: list[dg.ScheduleDefinition] = []
     for site in config.sites.values():
-        found += [_nightly(site, night_job), _monthly(site, month_job)]
+        found += [_nightly(config, site, night_job), _monthly(site, month_job)]
     return found
 
 
-def _nightly(site: Site, job: Job) -> dg.ScheduleDefinition:
+def _nightly(config: Config, site: Site, job: Job) -> dg.ScheduleDefinition:
     hour, minute = map(int, site.night.hour.split(":"))
 
-    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def request(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = _local(context, site) - timedelta(days=1)
+        owed = late.owed_nights(config, site.site, context.scheduled_execution_time)
+        missed = [night.day for night in owed if night.status is None and night.day < day.date()]
+        if missed:
+            # Oldest first: the sensor asks for all of them, this one last.
+            return dg.SkipReason(
+                f"{len(missed)} nights before this one are missing; the sensor missed_nights runs them"
+            )
         return _request(context, site, "day", day.strftime("%Y-%m-%d"))
 
     return _schedule(f"night_{site.site.replace('-', '_')}", site, f"{minute} {hour} * * *", job, request)
@@ -44,12 +49,16 @@ def _monthly(site: Site, job: Job) -> dg.ScheduleDefinition:
         return _request(context, site, "month", last.strftime("%Y-%m"))
 
     return _schedule(
-        f"month_{site.site.replace('-', '_')}", site, f"{minute} {hour} {MONTH_CRON_DAY} * *", job, request
+        f"month_{site.site.replace('-', '_')}", site, f"{minute} {hour} {late.MONTH_DAY} * *", job, request
     )
 
 
 def _schedule(
-    name: str, site: Site, cron: str, job: Job, request: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest]
+    name: str,
+    site: Site,
+    cron: str,
+    job: Job,
+    request: Callable[[dg.ScheduleEvaluationContext], dg.RunRequest | dg.SkipReason],
 ) -> dg.ScheduleDefinition:
     declare = dg.schedule(
         name=name,
@@ -70,13 +79,3 @@ def _request(context: dg.ScheduleEvaluationContext, site: Site, dimension: str, 
     return dg.RunRequest(
         run_key=f"{site.site}-{key}", partition_key=dg.MultiPartitionKey({"site": site.site, dimension: key})
     )
-
-
-@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
-def sites(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.SensorResult:
-    """Keep the site partitions in step with sites/*.yaml."""
-    configured, known = set(home.load().sites), set(context.instance.get_dynamic_partitions("site"))
-    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
-    if configured - known:
-        requests.append(dg.AddDynamicPartitionsRequest("site", sorted(configured - known)))
-    return dg.SensorResult(dynamic_partitions_requests=requests)

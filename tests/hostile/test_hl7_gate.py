@@ -16,7 +16,7 @@ import pytest
 from inference import hl7, reasons
 from inference.check_hl7 import check_hl7
 from inference.hl7_batch import Raw, messages
-from inference.records import PatientMerge, Rejection
+from inference.records import Demographics, PatientMerge, Rejection
 from inference.settings import GateSettings
 
 _spec = importlib.util.spec_from_file_location("hl7_cases", Path(__file__).with_name("hl7_cases.py"))
@@ -119,7 +119,7 @@ def fuzz(rounds: int, seed: int) -> Counter[str]:
                 assert len({event.message_id for event in entry}) == len(entry)
                 for event in entry:
                     assert event.patient_id
-                    assert isinstance(event, PatientMerge) or event.accession_number or event.study_uid
+                    assert isinstance(event, PatientMerge | Demographics) or event.accession_number or event.study_uid
             counts[outcome] += 1
     return counts
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from inference import hl7
-from inference.records import OrderEvent, PatientMerge, Rejection
+from inference.records import Demographics, OrderEvent, PatientMerge, Rejection
 from inference.settings import GateSettings
 
 NOW = datetime(2026, 11, 20, 6, tzinfo=UTC)
@@ -38,9 +38,46 @@ def test_when_an_order_was_made(kind: str, order: str, request_: str, ordered: d
     assert found == OrderEvent(found.message_id, "RIS/H/C1", "PAT1", None, "OF", ordered)
 
 
-@pytest.mark.parametrize("transaction", ["CA", "DC", "XO", "SC", "RE"])
+@pytest.mark.parametrize("transaction", ["DC", "XO", "SC", "RE"])
 def test_another_transactions_time_is_not_the_orders(transaction: str) -> None:
     assert read("ORM^O01", PID, f"ORC|{transaction}|OP|OF||||||20261119080000", "OBR|1|OP|OF|X") == NONE
+
+
+@pytest.mark.parametrize("transaction", ["CA", "OC", "CR", "ca"])
+@pytest.mark.parametrize(
+    ("order", "cancelled"),
+    [
+        ("|OP|OF||||||20261119080000", datetime(2026, 11, 19, 7, tzinfo=UTC)),
+        ("|OP|OF", datetime(2026, 11, 19, 9, 15, tzinfo=UTC)),  # MSH-7, never the request's OBR-6
+    ],
+)
+def test_a_cancellation_tells_when(transaction: str, order: str, cancelled: datetime) -> None:
+    [found] = read("ORM^O01", PID, f"ORC|{transaction}{order}", "OBR|1|OP|OF|X||20261119070000")
+    assert found == OrderEvent(found.message_id, "RIS/H/C1", "PAT1", None, "OF", None, cancelled)
+
+
+@pytest.mark.parametrize("trigger", ["A08", "A31"])
+@pytest.mark.parametrize(
+    ("born", "sex", "told"),
+    [
+        ("19601231", "F", (date(1960, 12, 31), "F")),
+        ("19601231", "", (date(1960, 12, 31), None)),
+        ("", "M", (None, "M")),
+        ("196012", "x", None),  # a month is no date, x no sex
+        ("19600000", "O", (None, "O")),
+    ],
+)
+def test_demographics(trigger: str, born: str, sex: str, told: tuple[date | None, str | None] | None) -> None:
+    found = read(f"ADT^{trigger}", "EVN", f"PID|1||PAT1^^^H^PI||N^G||{born}|{sex}")
+    if told is None:
+        assert found == NONE
+        return
+    sent = datetime(2026, 11, 19, 9, 15, tzinfo=UTC)
+    assert found == (Demographics(found[0].message_id, "RIS/H/C1", "PAT1", *told, sent),)
+
+
+def test_a_birth_date_that_is_none_is_refused() -> None:
+    assert read("ADT^A08", "EVN", "PID|1||PAT1^^^H^PI||N^G||20991231|F").reasons == ("BAD_DATE",)
 
 
 def test_imaging_orders_name_accession_and_study() -> None:

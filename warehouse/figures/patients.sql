@@ -1,8 +1,8 @@
 -- figure: patients
 -- title fr: Patients
 -- title en: Patients
--- definition fr: Nombre de pseudonymes de patient distincts dans les examens du mois.
--- definition en: Number of distinct patient pseudonyms among the month's studies.
+-- definition fr: Nombre de pseudonymes de patient distincts dans les examens du mois ; les identités fusionnées comptent pour un patient.
+-- definition en: Number of distinct patient pseudonyms among the month's studies; merged identities are one patient.
 -- numerator fr: pseudonymes distincts
 -- numerator en: distinct pseudonyms
 -- denominator fr: examens dont le patient est connu

@@ -19,6 +19,7 @@ image as materialized (
         and in_scope
         -- Patients who object are in no figure and on no list.
         and study_uid not in (select opposed_study.study_uid from opposed_study where opposed_study.site = $site)
+        and study_uid not in (select taken_back.study_uid from taken_back where taken_back.site = $site)
 ),
 
 exam as (
@@ -167,13 +168,15 @@ select
     $site as site,
     dated.day,
     dated.study_uid,
-    dated.patient_id,
+    -- Merged identifiers are one patient.
+    coalesce(person.person_id, dated.patient_id) as patient_id,
     dated.modality,
     dated.region,
     dated.laterality,
     dated.device,
-    dated.sex,
-    dated.age_band,
+    -- A correction by the hospital goes before what the images say.
+    coalesce(demographic.sex, dated.sex) as sex,
+    coalesce(demographic.age_band, dated.age_band) as age_band,
     report.patient_class,
     dated.images::integer as images,
     coalesce(ai.images_inferred, 0)::integer as images_inferred,
@@ -219,3 +222,5 @@ left join ai on dated.study_uid = ai.study_uid
 left join report on dated.study_uid = report.study_uid
 left join requested on dated.study_uid = requested.study_uid
 left join answer on dated.study_uid = answer.study_uid
+left join person on person.site = $site and person.patient_id = dated.patient_id
+left join demographic on demographic.site = $site and demographic.study_uid = dated.study_uid

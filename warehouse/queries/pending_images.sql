@@ -14,6 +14,7 @@ left join failed on instance.instance_uid = failed.instance_uid
 where instance.site = $site
     and instance.in_scope
     and instance.study_uid not in (select opposed_study.study_uid from opposed_study where opposed_study.site = $site)
+    and instance.study_uid not in (select taken_back.study_uid from taken_back where taken_back.site = $site)
     and not exists (
         select 1
         from finding

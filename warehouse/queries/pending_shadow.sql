@@ -13,6 +13,7 @@ left join finding on finding.site = instance.site
 where instance.site = $site
     and instance.in_scope
     and instance.study_uid not in (select opposed_study.study_uid from opposed_study where opposed_study.site = $site)
+    and instance.study_uid not in (select taken_back.study_uid from taken_back where taken_back.site = $site)
     and instance.day >= $since
     and coalesce(finding.status, 'failed') <> 'ok'
 order by finding.status is not null, instance.day, instance.study_uid, instance.instance_uid;

@@ -1,0 +1,103 @@
+"""Sensors: what is owed is asked for, oldest first; each is a few lines over `pipelines.late`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from pipelines import late
+from pipelines.defs.resources import BilanHome
+from pipelines.defs.schedules import MONTH_JOB, NIGHT_JOB
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+RUNNING = dg.DefaultSensorStatus.RUNNING
+
+
+def _evaluated_at() -> datetime:
+    return datetime.now(UTC)
+
+
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def sites(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.SensorResult:
+    """Keep the site partitions in step with sites/*.yaml."""
+    configured, known = set(home.load().sites), set(context.instance.get_dynamic_partitions("site"))
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
+    if configured - known:
+        requests.append(dg.AddDynamicPartitionsRequest("site", sorted(configured - known)))
+    return dg.SensorResult(dynamic_partitions_requests=requests)
+
+
+@dg.sensor(job_name=NIGHT_JOB, minimum_interval_seconds=300, default_status=RUNNING)
+def missed_nights(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterator[dg.RunRequest]:
+    """Nights that did not run (the machine was off) or failed: oldest first, and none beside another."""
+    config, now = home.load(), _evaluated_at()
+    for site in config.sites:
+        owed = late.owed_nights(config, site, now)
+        if not owed or _busy(context.instance, site):
+            continue
+        context.instance.add_dynamic_partitions("site", [site])
+        today = now.astimezone(config.site(site).zone).date()
+        for night in owed:
+            attempt = "missed" if night.status is None else f"again-{today}"
+            yield _request(site, "day", night.day.isoformat(), f"{site}-{night.day}-{attempt}")
+
+
+@dg.sensor(job_name=MONTH_JOB, minimum_interval_seconds=900, default_status=RUNNING)
+def missed_months(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterator[dg.RunRequest]:
+    """Months whose report was not made in time, once no night is owed any more."""
+    config, now = home.load(), _evaluated_at()
+    for site in config.sites:
+        if _busy(context.instance, site) or any(night.status is None for night in late.owed_nights(config, site, now)):
+            continue
+        months = late.owed_months(config, site, now)
+        if months:
+            context.instance.add_dynamic_partitions("site", [site])
+        for month in months:
+            yield _request(site, "month", month, f"{site}-{month}-missed")
+
+
+@dg.sensor(job_name=NIGHT_JOB, minimum_interval_seconds=900, default_status=RUNNING)
+def late_images(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterator[dg.RunRequest]:
+    """Images of a day whose night is over: that night again. Reports wait for the next night."""
+    config, now = home.load(), _evaluated_at()
+    since = datetime.fromisoformat(context.cursor) if context.cursor else None
+    for site in config.sites:
+        if _busy(context.instance, site):
+            continue  # it takes what waits; the next look sees what is left
+        day = late.late_image(config, site, since, now)
+        if day is not None:
+            context.instance.add_dynamic_partitions("site", [site])
+            yield _request(site, "day", day.isoformat(), f"{site}-{day}-late-{now.isoformat()}")
+    context.update_cursor(now.isoformat())
+
+
+@dg.sensor(asset_selection=["site_month"], minimum_interval_seconds=1800, default_status=RUNNING)
+def open_months(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterator[dg.RunRequest]:
+    """Figures of months not issued yet, computed anew once for each state of their data."""
+    config, now = home.load(), _evaluated_at()
+    for site in config.sites:
+        months, changed_at = late.open_months(config, site, now)
+        if months and changed_at and not _busy(context.instance, site):
+            context.instance.add_dynamic_partitions("site", [site])
+            for month in months:
+                yield _request(site, "month", month, f"{site}-{month}-{changed_at.isoformat()}")
+
+
+SENSORS = (sites, missed_nights, missed_months, late_images, open_months)
+
+
+def _busy(instance: dg.DagsterInstance, site: str) -> bool:
+    """Whether a night of the site waits or runs."""
+    wanted = dg.RunsFilter(job_name=NIGHT_JOB, statuses=UNFINISHED, tags={"dagster/partition/site": site})
+    return instance.get_runs_count(wanted) > 0
+
+
+def _request(site: str, dimension: str, key: str, run_key: str) -> dg.RunRequest:
+    return dg.RunRequest(run_key=run_key, partition_key=dg.MultiPartitionKey({"site": site, dimension: key}))

@@ -1,0 +1,2 @@
+delete from demographic
+where site = $site;
