@@ -8,6 +8,7 @@ DICOM PS3.4 C.4.1-C.4.3 (C-FIND, C-MOVE, C-GET), PS3.7 D.3.3.4 (role selection).
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Dimse:
     landing: Landing
     wanted: Wanted
     association: Association | None = None
+    connection: socket.socket | None = None
     # What arrives by C-GET belongs to this offer.
     awaited: Offered | None = None
     refused: str | None = None
@@ -142,9 +144,7 @@ class Dimse:
     def close(self) -> None:
         """End the association."""
         if self.association is not None:
-            if self.association.is_established:
-                self.association.release()
-            dicom_network.forget_unfinished(self.association)
+            _end(self.association, self.connection)
             self.association = None
 
     def _find(self, level: str, **query: str) -> list[Attributes]:
@@ -248,11 +248,15 @@ class Dimse:
             settings.port,
             ae_title=settings.ae_title,
             ext_neg=roles,
-            evt_handlers=[(evt.EVT_C_STORE, self._store), (evt.EVT_DIMSE_RECV, self._message_is_whole)],
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, self._opened),
+                (evt.EVT_C_STORE, self._store),
+                (evt.EVT_DIMSE_RECV, self._message_is_whole),
+            ],
             **more,
         )
         if not association.is_established:
-            association.abort()
+            _end(association, self.connection)
             if association.is_rejected:
                 raise SourceUnreachableError(
                     f"source {settings.name}: the PACS refuses us; does it know {settings.calling_ae_title}, and is"
@@ -282,6 +286,10 @@ class Dimse:
     def _refuse(self, reason: str) -> None:
         self.refused = reason if reason == "FILE_TOO_LARGE" else "NOT_FETCHED"
         raise OSError("refused")
+
+    def _opened(self, event: evt.Event) -> None:
+        opened: Any = event.assoc.dul.socket
+        self.connection = opened.socket
 
     def _store(self, event: evt.Event) -> int:
         """Take what the PACS sends within a C-GET; whether it is what was asked for, the gate sees."""
@@ -347,6 +355,18 @@ class Dimse:
             reason = json.loads(path.read_text(encoding="utf-8"))["reason"]
             self.refused = "FILE_TOO_LARGE" if reason == "FILE_TOO_LARGE" else "NOT_FETCHED"
             path.unlink()
+
+
+def _end(association: Association, connection: socket.socket | None) -> None:
+    if association.is_established:
+        association.release()
+    else:
+        association.abort()
+    if association.is_alive():
+        association.join(5)
+    dicom_network.forget_unfinished(association)
+    if connection is not None:
+        connection.close()  # pynetdicom leaves it to the collector when the peer hangs up
 
 
 def _attributes(row: Dataset | None, keywords: list[str]) -> Attributes:

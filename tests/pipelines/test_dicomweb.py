@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gzip
-import io
+import importlib.util
 import json
 import shutil
+import sys
 import threading
 import time
 from collections import Counter
@@ -20,7 +21,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import yaml
-from pydicom.dataset import Dataset, FileMetaDataset
 
 from pipelines import config, intake, night
 from pipelines.config import Config
@@ -31,7 +31,20 @@ from warehouse import connect
 
 DAY = date(2026, 10, 20)
 SECRET = "CANARI-token"
-DX, CT = "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.2"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def _stored() -> Any:
+    spec = importlib.util.spec_from_file_location("stored_objects", Path(__file__).with_name("stored_objects.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["stored_objects"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+stored_objects = _stored()
+Stored, day = stored_objects.Stored, stored_objects.day
 TAGS = {
     "study": ("0020000D", "UI"),
     "series": ("0020000E", "UI"),
@@ -41,57 +54,6 @@ TAGS = {
     "part": ("00180015", "CS"),
 }
 LEVELS = {1: ("study",), 3: ("study", "series", "modality", "part"), 5: ("study", "series", "uid", "sop_class")}
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One object of the PACS, and what is listed of it."""
-
-    study: str
-    number: int
-    modality: str = "DX"
-    sop_class: str = DX
-    part: str = "HAND"
-    pixels: int = 64
-
-    @property
-    def series(self) -> str:
-        return f"{self.study}.1"
-
-    @property
-    def uid(self) -> str:
-        return f"{self.study}.1.{self.number}"
-
-    def data(self) -> bytes:
-        ds = Dataset()
-        ds.SOPClassUID, ds.SOPInstanceUID = self.sop_class, self.uid
-        ds.StudyInstanceUID, ds.SeriesInstanceUID = self.study, self.series
-        ds.PatientName, ds.PatientID, ds.Modality, ds.BodyPartExamined = (
-            "CANARI^NOM",
-            "CANARI1",
-            self.modality,
-            self.part,
-        )
-        ds.StudyDate, ds.StudyTime, ds.ImageType = f"{DAY:%Y%m%d}", "101500", ["ORIGINAL", "PRIMARY"]
-        ds.Rows = ds.Columns = self.pixels
-        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
-        ds.BitsAllocated = ds.BitsStored = 8
-        ds.HighBit, ds.PixelRepresentation = 7, 0
-        ds.PixelData = bytes(self.pixels * self.pixels)
-        ds["PixelData"].VR = "OW"
-        ds.file_meta = FileMetaDataset()
-        ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
-        ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = self.sop_class, self.uid
-        written = io.BytesIO()
-        ds.save_as(written, enforce_file_format=True)
-        return written.getvalue()
-
-    def row(self, names: tuple[str, ...]) -> dict[str, Any]:
-        return {TAGS[name][0]: {"vr": TAGS[name][1], "Value": [getattr(self, name)]} for name in names}
-
-
-def day(studies: int = 3, images: int = 2) -> list[Stored]:
-    return [Stored(f"1.2.{study}", number) for study in range(1, studies + 1) for number in range(1, images + 1)]
 
 
 @dataclass
@@ -113,7 +75,7 @@ Twist = Callable[[list[str], dict[str, str], Answer], None]
 class Pacs:
     """A DICOMweb server in a thread."""
 
-    objects: list[Stored]
+    objects: list[Any]
     twist: Twist
     paging: bool = True
     url: str = ""
@@ -132,7 +94,7 @@ class Pacs:
             kind = 'multipart/related; type="application/dicom"; boundary="XX"'
             answer = Answer(200 if body else 404, kind, body + b"\r\n--XX--")
         else:
-            rows = list({repr(row): row for row in (item.row(LEVELS[len(parts)]) for item in found)}.values())
+            rows = list({repr(row): row for row in (row(item, LEVELS[len(parts)]) for item in found)}.values())
             if self.paging:
                 start = int(query["offset"])
                 rows = rows[start : start + int(query["limit"])]
@@ -145,12 +107,16 @@ def part(data: bytes) -> bytes:
     return b"\r\n--XX\r\nContent-Type: application/dicom\r\n\r\n" + data
 
 
+def row(item: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    return {TAGS[name][0]: {"vr": TAGS[name][1], "Value": [getattr(item, name)]} for name in names}
+
+
 def honest(parts: list[str], query: dict[str, str], answer: Answer) -> None:
     pass
 
 
 @contextmanager
-def pacs(objects: list[Stored], twist: Twist = honest, paging: bool = True) -> Iterator[Pacs]:
+def pacs(objects: list[Any], twist: Twist = honest, paging: bool = True) -> Iterator[Pacs]:
     peer = Pacs(objects, twist, paging)
 
     class Handler(BaseHTTPRequestHandler):
@@ -268,19 +234,19 @@ def repeated(parts: list[str], query: dict[str, str], answer: Answer) -> None:
     """Give each study on two pages."""
     if len(parts) == 1 and query.get("offset", "0") != "0":
         rows = json.loads(answer.body)
-        answer.body = json.dumps([Stored("1.2.1", 1).row(("study",)), *rows]).encode()
+        answer.body = json.dumps([row(Stored("1.2.1", 1), ("study",)), *rows]).encode()
 
 
 def endless(parts: list[str], query: dict[str, str], answer: Answer) -> None:
     if len(parts) == 5:
         start = int(query["offset"])
-        rows = [Stored("1.2.1", 1000 + start + more).row(("uid",)) for more in range(int(query["limit"]))]
+        rows = [row(Stored("1.2.1", 1000 + start + more), ("uid",)) for more in range(int(query["limit"]))]
         answer.body = json.dumps(rows).encode()
 
 
 def forever_the_same(parts: list[str], query: dict[str, str], answer: Answer) -> None:
     if parts == ["studies"] and query["StudyDate"] == f"{DAY:%Y%m%d}":
-        answer.body = json.dumps([Stored(f"1.2.{study}", 1).row(("study",)) for study in (1, 2, 3)]).encode()
+        answer.body = json.dumps([row(Stored(f"1.2.{study}", 1), ("study",)) for study in (1, 2, 3)]).encode()
 
 
 def test_duplicates_across_pages_are_taken_once(make: Callable[..., Config]) -> None:
