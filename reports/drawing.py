@@ -24,17 +24,16 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
 from reports.errors import ReportError
 from reports.pages import FONTS
+from reports.svg import tidy
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SECONDS = 180
-_SVG = "http://www.w3.org/2000/svg"
 _UID = re.compile(r'<defs id="(?:top)?defs-([0-9a-f]+)"')
 _FLAGS = (
     "--headless",
@@ -248,37 +247,6 @@ def _drawing(svg: str, figure: dict[str, Any], name: str) -> Drawing:
     if found:
         svg = svg.replace(found[1], f"c{name.replace('_', '')}")
     return Drawing(tidy(svg), figure["layout"]["width"], figure["layout"]["height"])
-
-
-def tidy(svg: str) -> str:
-    """Return an SVG without what is not seen: empty groups, transparent rectangles, class names.
-
-    Half of what plotly.js writes goes, and half of the time that WeasyPrint takes to draw it.
-    """
-    ET.register_namespace("", _SVG)
-    root = ET.fromstring(svg)  # noqa: S314 - made by our own page
-    _prune(root)
-    return ET.tostring(root, encoding="unicode")
-
-
-def _prune(element: ET.Element) -> None:
-    for attribute in ("class", "data-notex", "data-unformatted", "data-math", "pointer-events"):
-        element.attrib.pop(attribute, None)
-    # WeasyPrint parses each style as CSS, and reads attributes as they are.
-    for entry in element.attrib.pop("style", "").split(";"):
-        name, _, value = entry.partition(":")
-        if value.strip():
-            element.set(name.strip(), value.strip())
-    for child in list(element):
-        tag, style = child.tag.removeprefix(f"{{{_SVG}}}"), child.get("style", "")
-        _prune(child)
-        unseen = tag == "rect" and (
-            "opacity: 0;" in f"{style};".replace(";;", ";") and "stroke-opacity: 1" not in style
-        )
-        if (tag == "g" and not len(child)) or (
-            unseen and child.get("id") is None and element.tag != f"{{{_SVG}}}clipPath"
-        ):
-            element.remove(child)
 
 
 def _start(program: str, home: Path, read: int, write: int) -> subprocess.Popen[bytes]:

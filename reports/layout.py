@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,18 @@ from reports.blocks import KINDS, Block
 from reports.canvas import Chart
 from reports.language import Language
 
+LINE = 72  # characters on a line of half the page's width, roughly
 ROW, HEAD = 20, 40  # CSS pixels that a row of a table and the head of a block take, roughly
 _ROWS = re.compile(r"<tr\b")
+
+
+class Places(dict[str, int]):
+    """The number of each figure in the brackets of its citations: in the order of the first one."""
+
+    def __missing__(self, name: str) -> int:
+        """Give a figure that was not cited before the next number."""
+        self[name] = len(self) + 1
+        return self[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ def section(name: str, blocks: Sequence[Block], words: Language, context: Mappin
     A block that has nothing to add (an empty macro) takes no place.
     """
     module = pages.environment(words).get_template(f"section_{name}.html.j2").make_module({**context})
+    lead = module.lead()  # type: ignore[attr-defined]
     charts: Mapping[str, Chart] = context["made"]
     bands: list[Band] = []
     halves: list[tuple[Markup, int]] = []
@@ -53,7 +65,7 @@ def section(name: str, blocks: Sequence[Block], words: Language, context: Mappin
             halves = []
         else:
             halves.append((markup, _height(markup, charts.get(block.name))))
-    return Section(name, titles(words)[name], module.lead(), (*bands, *_columns(halves)))  # type: ignore[attr-defined]
+    return Section(name, titles(words)[name], lead, (*bands, *_columns(halves)))
 
 
 def titles(words: Language) -> dict[str, str]:
@@ -67,6 +79,17 @@ def titles(words: Language) -> dict[str, str]:
         "completeness": words.text("Quality of the data and of the model"),
         "method": words.text("Method and provenance"),
     }
+
+
+def halves(entries: Sequence[tuple[str, str]]) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
+    """Return words and what stands beside them in two columns of about as many lines.
+
+    WeasyPrint lays out CSS columns again and again until they are even.
+    """
+    lines = [0.4 + math.ceil(len("".join(entry)) / LINE) for entry in entries]
+    ends = range(1, len(lines) + 1)
+    cut = min(ends, key=lambda end: max(sum(lines[:end]), sum(lines[end:])), default=0)
+    return entries[:cut], entries[cut:]
 
 
 def _columns(halves: Sequence[tuple[Markup, int]]) -> list[Band]:

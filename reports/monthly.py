@@ -31,7 +31,6 @@ from reports import (
 )
 from reports import charts as drawn_figures
 from reports.canvas import Chart
-from reports.cited import CITED, OCCASIONAL
 from reports.daily import harmless
 from reports.definition import Provenance, ReportDefinition
 from reports.drawing import Drawing
@@ -216,13 +215,11 @@ def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha2
     figures, words = composition.figures, composition.words
     filled = context(composition, drawings, figures_sha256)
     volume = figures.one("volume")
-    short = () if tables.two_by_two(figures, words) is not None else ("agreement",)
     return pages.page(
         words,
         "monthly.html.j2",
         **filled,
         sections=sections(composition, filled),
-        short=short,
         flow=volume is None or (volume.value or 0) < FEW,
         style=pages.trusted(pages.asset("monthly.css")),
     )
@@ -232,12 +229,14 @@ def sections(composition: Composition, context: Mapping[str, Any]) -> list[layou
     """Return the sections of a report in their order, filled in from its `context`."""
     figures, words, definition = composition.figures, composition.words, composition.definition
     empty = _nothing(figures)
-    return [
-        _without_studies(name, words, context)
+    # The method page last, wherever it stands: it defines what the others cite.
+    written = {
+        name: _without_studies(name, words)
         if empty and name in MEASURED
         else layout.section(name, definition.blocks[name], words, context)
-        for name in definition.sections
-    ]
+        for name in sorted(definition.sections, key=lambda name: name == "method")
+    }
+    return [written[name] for name in definition.sections]
 
 
 def _nothing(figures: MonthFigures) -> bool:
@@ -245,10 +244,9 @@ def _nothing(figures: MonthFigures) -> bool:
     return volume is None or (not volume.value and not volume.suppressed)
 
 
-def _without_studies(name: str, words: Language, context: Mapping[str, Any]) -> layout.Section:
-    bare = layout.section(name, (), words, context)
+def _without_studies(name: str, words: Language) -> layout.Section:
     why = Markup('<p class="why">{}</p>').format(words.text("No study this month."))
-    return layout.Section(name, bare.title, why, ())
+    return layout.Section(name, layout.titles(words)[name], why, ())
 
 
 def context(
@@ -265,6 +263,7 @@ def context(
         if block.name == "tiles"
     ]
     titles = layout.titles(words)
+    places = layout.Places()
     return {
         "figures": figures,
         "site": figures.site,
@@ -279,8 +278,9 @@ def context(
         "shown": shown,
         "defined": "definitions" in shown,
         "headings": [(name, titles[name]) for name in definition.sections if name != "summary"],
-        "number": {name: place for place, name in enumerate(CITED, 1)},
-        "cited": _cited(figures, words),
+        "number": places,
+        "cited": lambda: [_defined(figures, name, place, words) for name, place in places.items()],
+        "halves": layout.halves,
         "tiles_of": lambda names: tiles.tiles(figures, words, ink, names),
         "sentences_of": lambda most: text.sentences(figures, words, most, *tiled[:1]),
         "title_of": lambda name: text.title(figures, name, words),
@@ -304,32 +304,25 @@ def context(
 class Entry:
     """One definition of the method page in one language; what its query's own figure says is not said again."""
 
+    place: int
     title: str
     definition: str
-    denominator: str | None
-    exclusions: str | None
-    sql: str
+    denominator: str
+    exclusions: str
 
 
-def _cited(figures: MonthFigures, words: Language) -> list[tuple[int, Entry]]:
-    return [
-        (place, _defined(figures, name, words.code))
-        for place, name in enumerate(CITED, 1)
-        if name not in OCCASIONAL or figures.values[name]
-    ]
-
-
-def _defined(figures: MonthFigures, name: str, code: str) -> Entry:
+def _defined(figures: MonthFigures, name: str, place: int, words: Language) -> Entry:
     own = figures.definitions[name]
     whole = figures.definitions.get(own.sql.removesuffix(".sql"), own)
     inherited = whole.name != own.name
-    denominator, exclusions = own.denominator.of(code), own.exclusions.of(code)
+    denominator = "" if inherited and own.denominator == whole.denominator else own.denominator.of(words.code)
+    nothing = own.exclusions.en == "none" or (inherited and own.exclusions == whole.exclusions)
     return Entry(
-        own.title.of(code),
-        own.definition.of(code).rstrip(".") + ".",
-        None if inherited and own.denominator == whole.denominator else denominator,
-        None if own.exclusions.en == "none" or (inherited and own.exclusions == whole.exclusions) else exclusions,
-        own.sql,
+        place,
+        words.typeset(own.title.of(words.code)),
+        words.typeset(own.definition.of(words.code).rstrip(".") + "."),
+        words.typeset(denominator),
+        "" if nothing else words.typeset(own.exclusions.of(words.code)),
     )
 
 

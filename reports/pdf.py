@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import logging
 import warnings
@@ -62,7 +64,6 @@ def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], d
         Description of each attached file by name.
     """
     import weasyprint  # noqa: PLC0415 - a second to load
-    from weasyprint.text.fonts import FontConfiguration  # noqa: PLC0415
 
     moment = created.astimezone(UTC)
     files = [
@@ -76,12 +77,11 @@ def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], d
         )
         for name, content in attachments.items()
     ]
-    fetcher, fonts = _fetcher(), FontConfiguration()
-    with _quiet() as complaints, warnings.catch_warnings():
+    with _quiet() as complaints, _uncollected(), warnings.catch_warnings():
         # WeasyPrint leaves the file of its colour profile to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)
-        style = weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=fetcher)
-        page = weasyprint.HTML(string=markup, url_fetcher=fetcher)
+        fonts, style = _fonts()
+        page = weasyprint.HTML(string=markup, url_fetcher=_fetcher())
         document = page.render(font_config=fonts, stylesheets=[style], pdf_variant=VARIANT)
         # Nothing that a page names is attached: only the files given.
         document.metadata.attachments = []
@@ -95,6 +95,18 @@ def _claim_accessibility(document: Any, pdf: Any) -> None:
     for item in pdf.objects:
         if getattr(item, "extra", {}).get("Type") == "/Metadata":
             item.stream = [part.replace(b"</rdf:RDF>", _PDFUA) for part in item.stream]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking through a page's hundreds of thousands of boxes again and again."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 @contextmanager
@@ -113,6 +125,19 @@ def _quiet() -> Iterator[list[logging.LogRecord]]:
 
 
 @cache
+def _fonts() -> tuple[Any, Any]:
+    """Return the bundled fonts, set up once for all pages of the process, and the style that names them."""
+    import weasyprint  # noqa: PLC0415
+    from weasyprint.text.fonts import FontConfiguration  # noqa: PLC0415
+
+    fonts = FontConfiguration()
+    return fonts, weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=_fetcher())
+
+
+# WeasyPrint forgets its fonts by functions that are gone when the interpreter ends.
+atexit.register(_fonts.cache_clear)
+
+
 def _faces() -> str:
     return "".join(
         f"@font-face {{ font-family: Inter; font-weight: {weight}; src: url({_font(file).as_uri()}); }}"

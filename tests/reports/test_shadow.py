@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,6 @@ from statsmodels.stats.proportion import proportion_confint
 
 from inference.records import Finding
 from reports import kpi, monthly, shadow
-from reports.cited import CITED
 from reports.definition import Provenance, ReportDefinition
 from reports.language import language
 from warehouse import freeze
@@ -178,8 +178,10 @@ def test_a_month_with_a_shadow_has_its_block_and_definitions(
     assert words in text
     (pair,) = shadow.pairs(june, language(code))
     assert pair.compared in text
-    anchors = {int(number) for number in re.findall(r'id="d(\d+)"', page)}
-    assert anchors == set(range(1, len(CITED) + 1))
+    cited, defined = (set(re.findall(pattern, page)) for pattern in (r'href="#d(\d+)"', r'id="d(\d+)"'))
+    assert cited == defined
+    for name in ("outside_scope", *shadow.NAMES):
+        assert language(code).typeset(june.definitions[name].definition.of(code)).split(":")[0] in unescape(page), name
     outside = {str(value.stratum["region"]): value for value in june.values["outside_scope"]}
     assert set(outside) == {"hip", "wrist"}
     assert ("Hors du périmètre validé" if code == "fr" else "Outside the validated scope") in text

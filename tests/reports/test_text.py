@@ -9,12 +9,12 @@ from types import ModuleType
 import pytest
 
 from reports.blocks import TILES
-from reports.cited import CITED
 from reports.kpi import MonthFigures
 from reports.language import language
 from reports.text import change, sentences, verdict
 from reports.trend import Signal
 from reports.value import Value
+from warehouse.figure import definitions
 
 SITES = ["saint-aubin", "westbrook", "tiny", "silent", "young", "empty"]
 Month = Callable[[str], MonthFigures]
@@ -27,7 +27,7 @@ def test_a_few_sentences_each_traceable(month: Month, site: str, code: str) -> N
     assert 1 <= len(written) <= 5
     for sentence in written:
         assert sentence.refs
-        assert set(sentence.refs) <= set(CITED)
+        assert set(sentence.refs) <= set(definitions())
         assert sentence.text[0].isupper() or sentence.text[0].isdigit()
         assert sentence.text.endswith(".")
         assert "%(" not in sentence.text
