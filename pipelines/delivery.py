@@ -10,6 +10,7 @@ from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any
 
+from pipelines import report_choice
 from pipelines.config import Config
 from pipelines.errors import BilanError, ConfigError, Problem
 from pipelines.report_settings import Smtp
@@ -34,11 +35,11 @@ def send(config: Config, result: dict[str, Any]) -> list[str]:
         If the mail server does not take it; what it certainly did not take is sent the next time.
     """
     site, month, issue = str(result["site"]), str(result["month"]), int(result["issue"])
-    settings, server = config.site(site), config.machine.smtp
+    settings, server = report_choice.of(config, site), config.machine.smtp
     if server is None or not settings.report.recipients:
         return []
     pdf = Path(next(path for path in result["made"] if path.endswith(".pdf")))
-    words = cover(settings.language, settings.name, month, issue)
+    words = cover(settings.report.language or settings.language, settings.name, month, issue)
     wait = config.machine.writer_wait_minutes
     told = []
     for address in settings.report.recipients:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pipelines import config
+from pipelines import config, report_choice
 from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, SourceUnreachableError
 from pipelines.source_settings import DicomwebSource, DimseSource, FolderSource
@@ -56,7 +56,11 @@ def examine(home: Path) -> list[Result]:
     results.append(Result("configuration", True, f"{len(loaded.sites)} sites"))
     return [
         *results,
-        *(examination for check in (keys, bundles, machines, folders, sources, disk) for examination in check(loaded)),
+        *(
+            examination
+            for check in (keys, bundles, machines, report_choices, folders, sources, disk)
+            for examination in check(loaded)
+        ),
     ]
 
 
@@ -188,6 +192,14 @@ def machines(loaded: Config) -> Iterator[Result]:
         yield Result("cluster", False, "no answer", str(error))
     else:
         yield Result("cluster", count > 0, f"workers: {count}", "start a worker: docs/cluster.md")
+
+
+def report_choices(loaded: Config) -> Iterator[Result]:
+    """What was chosen of reports on the screen can still be used."""
+    for site in loaded.sites:
+        if report_choice.unusable(loaded, site):
+            remedy = "the report is made as its file says; choose its parameters anew on the screen"
+            yield Result(f"report of {site}", False, "what was chosen on the screen is not understood", remedy)
 
 
 def folders(loaded: Config) -> Iterator[Result]:

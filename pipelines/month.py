@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference import description, reasons
+from pipelines import report_choice
 from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, NothingToReportError, Problem
 from reports import kpi, monthly
@@ -82,14 +83,20 @@ def run(
 
 
 def compose(
-    config: Config, connection: Connection, site: str, month: str, words: Language | None = None
+    config: Config,
+    connection: Connection,
+    site: str,
+    month: str,
+    words: Language | None = None,
+    settings: Site | None = None,
 ) -> tuple[monthly.Composition, str, list[addenda.Addendum]]:
     """Return the report before its charts are drawn, the hash of its data, and what it tells of earlier months.
 
-    It is in the language of the site, unless for a reader of another one (`words`).
+    It is in its own language, unless for a reader of another one (`words`), and by the settings in force, unless to try
+    others (`settings`).
     """
-    settings = config.site(site)
-    spoken = words.code if words else settings.language
+    settings = settings or report_choice.of(config, site)
+    spoken = words.code if words else settings.report.language or settings.language
     definition = _definition(config, settings)
     described = description.describe(config.bundle(site))
     data_sha256 = freeze.data_sha256(connection, site, month)
@@ -130,7 +137,10 @@ def _issue(
 
 def _as_json(definition: ReportDefinition) -> str:
     logo = hashlib.sha256(definition.logo).hexdigest() if definition.logo else None
-    return json.dumps({**asdict(definition), "logo": logo}, sort_keys=True)
+    plain = {**asdict(definition), "logo": logo}
+    if definition.language is None:
+        del plain["language"]  # as it was written before there was a choice: no new issue of an old month
+    return json.dumps(plain, sort_keys=True)
 
 
 def _model_accuracy(described: dict[str, Any]) -> list[Accuracy]:
@@ -173,6 +183,5 @@ def _definition(config: Config, site: Site) -> ReportDefinition:
             raise ConfigError(
                 [Problem(f"sites/{site.site}.yaml", "report.logo", "the file cannot be read; correct the path")]
             ) from None
-    return ReportDefinition(
-        sections=site.report.sections, blocks=site.report.blocks, accent=site.report.accent, logo=logo
-    )
+    told = site.report
+    return ReportDefinition(told.sections, told.blocks, told.accent, logo, told.language)

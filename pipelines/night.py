@@ -18,7 +18,7 @@ from inference import age, reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import erasing, intake, messages, scoring
+from pipelines import erasing, intake, messages, report_choice, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -59,7 +59,7 @@ def begin(config: Config, site: str, days: Sequence[date], steps: Sequence[str] 
     connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
     erasing.resume(config, site)
     with writer(config) as connection:
-        _keep_site(connection, config.site(site), days[-1])
+        _keep_site(connection, report_choice.of(config, site), days[-1])
         for day in days:
             nights.begin(connection, site, day, config.now(site, day))
             nights.clear(connection, site, day, steps)

@@ -22,6 +22,8 @@ class Report(Strict):
     sections: tuple[str, ...] = SECTIONS
     blocks: Mapping[str, tuple[Block, ...]] = Field(default_factory=lambda: dict(USUAL))
     accent: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#0b6e75"
+    # None: the language of the site.
+    language: Literal["fr", "en"] | None = None
     logo: Path | None = None
     recipients: tuple[Address, ...] = ()
 

@@ -33,12 +33,15 @@ class ReportDefinition:
         Colour of the site, ``#rrggbb``.
     logo
         Content of a PNG, JPEG or SVG file shown on the first page, or None.
+    language
+        ``fr`` or ``en``; None: the language of the site.
     """
 
     sections: tuple[str, ...] = SECTIONS
     blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=lambda: USUAL)
     accent: str = ACCENT
     logo: bytes | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,10 +127,10 @@ def compose(
 ) -> Composition:
     """Compute the figures of a report and build its charts; the connection is not needed after this.
 
-    `words` is the reader's language on the screen; a report is written in that of the site.
+    `words` is the reader's language on the screen; a report is written in its own.
     """
     figures = month_figures(connection, site, month, data_cut)
-    words = words or language(figures.site.language)
+    words = words or language(definition.language or figures.site.language)
     first = date.fromisoformat(f"{months_up_to(month)[0]}-01")
     (before,) = rows(connection, "simulated_share", site, first, figures.start)
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0

@@ -26,14 +26,24 @@ class Screen:
 
 
 def screen(composition: Composition) -> Screen:
-    """Return a report as sections whose charts the browser draws from their figures (`reports.interactive`)."""
+    """Return a report for a page that has key figures of its own: without what is `PRINTED_ONLY`."""
     definition = composition.definition
     blocks = {
         name: tuple(block for block in blocks if block.name not in PRINTED_ONLY)
         for name, blocks in definition.blocks.items()
     }
     shown = replace(composition, definition=replace(definition, blocks=blocks))
-    digest = hashlib.sha256(monthly.plain(composition.figures)).hexdigest()
     # The sentences watch the figures of the tiles, which are those of the whole definition.
-    context = monthly.context(composition, {}, digest, live=True)
+    context = _context(composition)
     return Screen(tuple(monthly.sections(shown, context)), context)
+
+
+def whole(composition: Composition) -> Screen:
+    """Return a report for the screen with all that is printed."""
+    context = _context(composition)
+    return Screen(tuple(monthly.sections(composition, context)), context)
+
+
+def _context(composition: Composition) -> Mapping[str, Any]:
+    digest = hashlib.sha256(monthly.plain(composition.figures)).hexdigest()
+    return monthly.context(composition, {}, digest, live=True)

@@ -85,6 +85,7 @@ TERMS: dict[str, dict[str, str]] = {
         "audit_exported": "audit trail exported",
         "application_started": "application started",
         "quarantine_retried": "quarantined file tried again",
+        "report_settings_changed": "parameters of the monthly report changed",
         "patient_erased": "patient erased",
         "key_rotated": "pseudonym key replaced",
         "data_retired": "data removed after their time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from reports.language import MISSING
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures, Value
     from reports.language import Language
+    from warehouse.figure import Definition
 
 FEW = 20  # below which a count changes by a number, not by a percentage
 # What a figure of `history` is a quantile or a limit of.
@@ -112,13 +113,18 @@ def verdict(figures: MonthFigures, name: str, words: Language) -> tuple[str, str
 
 def title(figures: MonthFigures, name: str, words: Language) -> str:
     """Return the title of a figure or of a key figure, in print."""
+    return titled(figures.definitions, name, words)
+
+
+def titled(definitions: Mapping[str, Definition], name: str, words: Language) -> str:
+    """Return the title of a figure or of a key figure by the definitions, in print."""
     own = {
         "report_turnaround_median": words.text("Report turnaround, median"),
         "report_turnaround_p90": words.text("Report turnaround, 90th percentile"),
         "reported_within_24h": words.text("Share reported within 24 hours"),
         "reported_within_target": words.text("Share reported within the target"),
     }
-    return own.get(name) or words.typeset(figures.definitions[name].title.of(words.code))
+    return own.get(name) or words.typeset(definitions[name].title.of(words.code))
 
 
 def figure_of(name: str) -> str:

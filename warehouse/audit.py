@@ -65,6 +65,8 @@ KINDS: Mapping[str, Kind] = {
     "audit_viewed": Kind("110101", "", "R"),
     "audit_exported": Kind("110101", "", "R"),
     "application_started": Kind("110100", "110120", "E"),
+    # 110113 Security Alert, 110131 Software Configuration
+    "report_settings_changed": Kind("110113", "110131", "U"),
     "quarantine_retried": Kind("110100", "", "E"),
 }
 

@@ -121,6 +121,18 @@ def _no_month(site: str, month: str, language: str) -> None:
     return None
 
 
+def _nothing_chosen(site: str) -> Mapping[str, Any]:
+    return {"sections": [], "blocks": {}, "accent": "#0b6e75", "language": None, "turnaround_hours": 24.0}
+
+
+def _no_problems(site: str, choice: Mapping[str, Any]) -> Sequence[str]:
+    return ()
+
+
+def _no_preview(site: str, month: str, choice: Mapping[str, Any]) -> None:
+    return None
+
+
 def _no_retry(site: str, content_id: str) -> str:
     return "gone"
 
@@ -159,6 +171,12 @@ class Services:
     """(site, study pseudonyms): the PACS viewer's address of each, where it is known."""
     month: Callable[[str, str, str], Composition | None] = _no_month
     """(site, month, language): the report of the month before its charts are drawn, or None."""
+    report_chosen: Callable[[str], Mapping[str, Any]] = _nothing_chosen
+    """(site): what is in force of the site's report: sections, blocks, accent, language, turnaround_hours."""
+    report_problems: Callable[[str, Mapping[str, Any]], Sequence[str]] = _no_problems
+    """(site, choice): the names of what cannot be used of it."""
+    report_preview: Callable[[str, str, Mapping[str, Any]], Composition | None] = _no_preview
+    """(site, month, choice): the report as the choice would make it, or None."""
     reason: Callable[[str, str], str] = _no_reason
     """(reason code, language): the sentence for people."""
     retry: Callable[[str, str], str] = _no_retry

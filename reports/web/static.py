@@ -28,6 +28,7 @@ MEDIA_TYPES = {
 # Where they come from: (package, folder, files or all). Styles come last: they name the others.
 SOURCES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("reports", "static/fonts", ()),
+    ("reports", "static", ("monthly.css",)),
     ("plotly", "package_data", ("plotly.min.js",)),
     ("reports", "static/web", ()),
 )

@@ -33,6 +33,7 @@ EVERYBODY = {
 }
 READERS = {"clinician", "department_head"}
 HEADS = {"department_head"}
+EDITORS = {"department_head", "administrator"}
 # Who may use each route: the personae, at the site north; "anyone" also without signing in.
 ALLOWED: dict[str, set[str] | str] = {
     "home": EVERYBODY,
@@ -68,6 +69,10 @@ ALLOWED: dict[str, set[str] | str] = {
     "sample_draw": READERS,
     "month": HEADS,
     "month_figures": HEADS,
+    "report_settings": EDITORS,
+    "report_settings_save": EDITORS,
+    "report_settings_preview": EDITORS,
+    "report_settings_reset": EDITORS,
     "archive": HEADS,
     "archive_file": HEADS,
     "discordances": READERS,

@@ -1,0 +1,2 @@
+insert into report_choice (site, version, author, chosen_at, choice)
+values (:site, :version, :author, :chosen_at, :choice)
