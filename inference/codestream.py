@@ -21,7 +21,8 @@ class Codestream:
     """Dimensions in pixels, bits per sample, samples per pixel, and how it was coded.
 
     `process` is ``jpeg`` (DCT), ``lossless`` (JPEG lossless), ``jpeg-ls`` or ``jpeg-2000``;
-    `lossy` is None where the first markers do not tell.
+    `lossy` is None where the first markers do not tell; `levels` is how often JPEG 2000's wavelet
+    halved the image.
     """
 
     process: str
@@ -30,6 +31,7 @@ class Codestream:
     precision: int
     components: int
     lossy: bool | None
+    levels: int = 0
 
 
 def describe(data: bytes) -> Codestream | None:
@@ -83,12 +85,13 @@ def _jpeg_2000(data: bytes, start: int) -> Codestream | None:
     x1, y1, x0, y0 = struct.unpack_from(">IIII", data, start + 8)
     components, depth = struct.unpack_from(">HB", data, start + 40)
     size = struct.unpack_from(">H", data, start + 4)[0]
-    position, lossy = start + 4 + size, None
+    position, lossy, levels = start + 4 + size, None, 0
     while position + 4 <= len(data):
         marker, length = struct.unpack_from(">HH", data, position)
         if marker == 0xFF52:  # COD: the last byte before precincts names the wavelet, 0 the irreversible one
-            lossy = data[position + 13] == 0
+            lossy, levels = data[position + 13] == 0, data[position + 9]
         if marker in (0xFF52, 0xFF90) or length < 2:
             break
         position += 2 + length
-    return Codestream("jpeg-2000", max(0, y1 - y0), max(0, x1 - x0), (depth & 0x7F) + 1, components, lossy)
+    size_in_pixels = max(0, y1 - y0), max(0, x1 - x0)
+    return Codestream("jpeg-2000", *size_in_pixels, (depth & 0x7F) + 1, components, lossy, levels)

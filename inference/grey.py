@@ -79,6 +79,16 @@ def render(stored: Stored, values: Values, max_side: int) -> tuple[Grey, float]:
     return reduce(codes, max_side, lambda band: table[band & mask])
 
 
+def render_means(means: Grey, values: Values) -> Grey:
+    """Turn means of stored values (`inference.coarse`) into a picture of their size, float32 in 0..1, bone bright."""
+    codes = np.rint(means).astype(np.uint16)
+    form = values.form
+    table = _grey_table(codes, np.arange(1 << form.bits_stored, dtype=np.float64), values)
+    below = means.astype(np.int32)
+    share = means - below
+    return table[below] * (1 - share) + table[np.minimum(below + 1, len(table) - 1)] * share
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What a viewer windows itself: bone bright, padding black, every stored level told apart.

@@ -284,7 +284,7 @@ def _serve(pipe: Connection, tasks: list[Task], bundle: Path, settings: DecodeSe
         pipe.send(str(error))
         return
     pipe.send(_READY)
-    with Decoders(settings) as decoders:
+    with Decoders(replace(settings, model_side=model.input_size)) as decoders:
         decoded = decoders.map(task.path for task in tasks)
         for task, (_, result) in zip(tasks, decoded, strict=True):
             if not isinstance(result, Rejection):

@@ -18,12 +18,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inference import codestream, grey
+from inference import coarse, codestream, grey
 from inference.byte_source import opened
 from inference.dataset import PIXEL_DATA, DataSet
 from inference.dicom_file import read
 from inference.lookup import number
-from inference.pixel_format import NATIVE, RLE, PixelFormat, first_frame, has_pixels, judge_pixels, read_format, unusual
+from inference.pixel_format import (
+    NATIVE,
+    PROCESSES,
+    RLE,
+    PixelFormat,
+    first_frame,
+    has_pixels,
+    judge_pixels,
+    read_format,
+    unusual,
+)
 from inference.records import Rejection
 from inference.settings import DecodeSettings
 
@@ -53,7 +63,7 @@ class Prepared:
 
 
 def decode(path: Path, settings: DecodeSettings) -> Prepared | Rejection:
-    """Decode the first frame of a DICOM image.
+    """Decode the first frame of a DICOM image for a model.
 
     Modality LUT or rescale, then the first VOI LUT or window (percentiles of the image when it is
     missing or useless), pixel padding to black, MONOCHROME1 inverted, colour to luminance.
@@ -64,10 +74,20 @@ def decode(path: Path, settings: DecodeSettings) -> Prepared | Rejection:
         If the file cannot be read.
     """
     with opened(path) as source:
-        found = _opened(read(source), settings)
-        if isinstance(found, Rejection):
-            return found
-        stored, values, form, _ = found
+        judged = _judged(read(source), settings)
+        if isinstance(judged, Rejection):
+            return judged
+        found, values, form = judged
+        times = coarse.halvings(form, values, settings.model_side)
+        means = _low_pass(found, form, times)
+        stored = _stored(found, form) if means is None else None
+        if isinstance(stored, str):
+            return _refuse(stored)
+        if stored is not None and times:
+            means = coarse.averaged(stored, form, times)
+        if means is not None:
+            return Prepared(grey.render_means(means, values), form.rows, form.columns, float(1 << times))
+        assert stored is not None  # noqa: S101 - there are no means of an image that is not halved
         image, scale = grey.render(stored, values, settings.max_side)
         return Prepared(image, form.rows, form.columns, scale)
 
@@ -112,10 +132,13 @@ def display(path: Path, settings: DecodeSettings) -> Display | Rejection:
         If the file cannot be read.
     """
     with opened(path) as source:
-        found = _opened(read(source), settings)
-        if isinstance(found, Rejection):
-            return found
-        stored, values, form, dataset = found
+        judged = _judged(read(source), settings)
+        if isinstance(judged, Rejection):
+            return judged
+        dataset, values, form = judged
+        stored = _stored(dataset, form)
+        if isinstance(stored, str):
+            return _refuse(stored)
         made = grey.shown(stored, values)
         spacing, where = _spacing(dataset)
         return Display(
@@ -141,17 +164,22 @@ def _spacing(dataset: DataSet) -> tuple[tuple[float, float] | None, str | None]:
     return None, None
 
 
-def _opened(
-    found: DataSet | None, settings: DecodeSettings
-) -> tuple[Stored, grey.Values, PixelFormat, DataSet] | Rejection:
+def _judged(found: DataSet | None, settings: DecodeSettings) -> tuple[DataSet, grey.Values, PixelFormat] | Rejection:
     if found is None:
         return Rejection("not_dicom", ("NOT_DICOM",))
     form, problems = _checked(found, settings.max_pixels)
     values = None if form is None else grey.Values.of(found, form)
     if problems or form is None or values is None:
         return _refuse(*problems or ["BAD_RESCALE"])
-    stored = _stored(found, form)
-    return _refuse(stored) if isinstance(stored, str) else (stored, values, form, found)
+    return found, values, form
+
+
+def _low_pass(found: DataSet, form: PixelFormat, times: int) -> Grey | None:
+    """JPEG 2000 at part of its resolution; None where the full decoder is to judge."""
+    if not times or PROCESSES.get(form.transfer_syntax) != "jpeg-2000":
+        return None
+    data = first_frame(found, form)
+    return coarse.low_pass(data, form, times) if codestream.ends_well(data, "jpeg-2000") else None
 
 
 def decode_any(path: Path, settings: DecodeSettings) -> Prepared | Rejection:

@@ -48,6 +48,8 @@ class GateSettings:
 class DecodeSettings:
     """Limits of the sandboxed decoder: seconds for each image, memory beyond the idle child's.
 
+    `model_side`: the side in pixels of a model's input, where a picture is for it alone; single-channel
+    images are then reduced first, to no less than that (`inference.coarse`). None: every pixel counts.
     `pictures`: JPEG and PNG are read too, as they come to an evaluation and never to a night.
     """
 
@@ -56,4 +58,5 @@ class DecodeSettings:
     memory_mb: int = 500
     max_side: int = 1024
     max_pixels: int = 50_000_000
+    model_side: int | None = None
     pictures: bool = False
