@@ -92,6 +92,45 @@ def months(
     return results
 
 
+def backfill(
+    config: Config, site: str, first: str, last: str, tell: nights.Progress, progress: nights.Progress | None = None
+) -> dict[str, Any]:
+    """Run the nights and months of a stretch of months; Dagster's history gets each as it is done."""
+    from pipelines import backfill as use_case  # noqa: PLC0415 - loads the report's libraries
+
+    config.site(site)
+    os.environ.update(prepare(config.home))
+    import dagster as dg  # noqa: PLC0415 - only once its home is set
+
+    made: list[str] = []
+    failed: list[str] = []
+    step: use_case.Step | None = None
+    with dg.DagsterInstance.get() as instance:
+        instance.add_dynamic_partitions("site", [site])
+        for step in use_case.run(config, site, first, last, datetime.now(UTC), progress):
+            for day in step.days:
+                key = dg.MultiPartitionKey({"site": site, "day": day.isoformat()})
+                instance.report_runless_asset_event(dg.AssetMaterialization("flagged_case", partition=key))
+            if step.month is not None:
+                key = dg.MultiPartitionKey({"site": site, "month": step.month})
+                metadata = {"issue": step.issue}
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization("monthly_report", partition=key, metadata=metadata)
+                )
+            made, failed = made + list(step.made), failed + list(step.failed)
+            tell(step.sentence)
+    nights_done, studies, seconds = (step.days_done, step.studies, step.seconds) if step else (0, 0, 0.0)
+    return {
+        "site": site,
+        "status": "failed" if failed else "complete",
+        "nights": nights_done,
+        "studies": studies,
+        "seconds": round(seconds, 1),
+        "failed": sorted(set(failed)),
+        "made": made,
+    }
+
+
 def last_runs(home: Path, n: int = 20) -> list[dict[str, Any]]:
     """Return the last runs in Dagster's history: job, partition, status and start (UTC, or None)."""
     variables = environment(home.resolve())

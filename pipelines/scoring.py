@@ -7,6 +7,7 @@ marked as failed, and the next night tries them again.
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -92,12 +93,16 @@ def _infer(
             models.remember(connection, _row(bundle.described, config.now(site, day)))
     counts: Counter[str] = Counter()
     refused: list[tuple[str, str]] = []
+    started = time.monotonic()
     for chunk in chunks(_answers(config, site, bundle, images, refused), CHUNK):
         _keep(config, site, day, bundle.role, chunk, {image.instance_uid: image for image in images})
         counts.update(item.finding.status if item.finding else "undecodable" for item in chunk)
         if progress:
             what = "images analysed" if bundle.role == FLAG else "images analysed by the shadow"
-            progress(f"{site}: {sum(counts.values())} of {len(images)} {what}")
+            done = sum(counts.values())
+            rate = done / (time.monotonic() - started)
+            left = f", {rate:.1f}/s, {(len(images) - done) / rate / 60:.0f} min left" if done < len(images) else ""
+            progress(f"{site}: {done} of {len(images)} {what}{left}")
     for code, sentence in refused:
         if progress:
             progress(f"{site}: {sentence}")
