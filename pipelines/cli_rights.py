@@ -1,4 +1,4 @@
-"""`bilan erase`: a patient's rights."""
+"""`bilan erase` and `bilan rotate-key`: a patient's rights, and the key of the pseudonyms."""
 
 from __future__ import annotations
 
@@ -51,3 +51,20 @@ def _words(result: dict[str, Any]) -> str:
     if result["dry_run"]:
         return f"Would be erased: {found}. Nothing was changed."
     return f"Erased: {found}. From now on nothing of this patient is taken at this site."
+
+
+def rotate_key(site: SiteName, home: Home = HOME, as_json: AsJson = False) -> None:
+    """Replace a site's pseudonym key: everything stored is renamed, figures stay as they are.
+
+    Back up `keys/` afterwards. A run that is cut short is undone or completed by the next one, or by the next night.
+
+    Example: bilan rotate-key --site saint-aubin
+    """
+    from pipelines import config, rotate  # noqa: PLC0415
+
+    with clear_errors():
+        result = rotate.rotate(config.load(home), site)
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(f"Key {result['key_id']} is in force in place of {result['before']}. Back up keys/ now.")

@@ -25,6 +25,7 @@ from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
 from pipelines.source_settings import SITE_NAME, SOURCE_TYPES, Source, Strict
+from warehouse.pseudonym import in_force
 
 # What to write, for fields whose rule is a pattern.
 REMEDIES = {
@@ -278,8 +279,8 @@ class Config:
         return self.home / "app.sqlite"
 
     def key(self, site: str) -> Path:
-        """Return the file of the site's pseudonym key."""
-        return self.home / "keys" / f"{site}.key"
+        """Return the file of the site's pseudonym key that is in force."""
+        return in_force(self.home / "keys" / f"{site}.key", self.warehouse)
 
     def spool(self, site: str) -> Path:
         """Return the folder of the site's accepted images, messages and thumbnails."""

@@ -148,16 +148,25 @@ def _isolated() -> bool:
 
 def keys(loaded: Config) -> Iterator[Result]:
     """Each site has a pseudonym key that only its owner can read."""
-    from warehouse.errors import WarehouseError  # noqa: PLC0415
-    from warehouse.pseudonym import read_key  # noqa: PLC0415
+    from warehouse import connect, rotation  # noqa: PLC0415
+    from warehouse.errors import KeyFileError, WarehouseError  # noqa: PLC0415
+    from warehouse.pseudonym import Pseudonymiser, read_key  # noqa: PLC0415
 
     for site in loaded.sites:
         try:
-            read_key(loaded.key(site))
-        except WarehouseError as error:
+            key_id = Pseudonymiser(read_key(loaded.key(site))).key_id
+            with connect.reader(loaded.published) as connection:
+                made_with = rotation.key_in_use(connection, site)
+        except KeyFileError as error:
             yield Result(f"key of {site}", False, "not usable", str(error))
-        else:
+            continue
+        except WarehouseError:  # nothing published yet, or by another version: the night will tell
+            made_with = None
+        if made_with in (None, key_id):
             yield Result(f"key of {site}", True, "mode 0600")
+        else:
+            remedy = "the warehouse was made with another key: restore keys/ and data/ of one back-up"
+            yield Result(f"key of {site}", False, "not the warehouse's", remedy)
 
 
 def bundles(loaded: Config) -> Iterator[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines import erasing, night
+from pipelines import erasing, night, rotate
 from pipelines.config import Config
 from pipelines.errors import BilanError
 from warehouse import connect, erasure, identified
@@ -32,11 +32,14 @@ def erase(config: Config, site: str, number: str, *, dry_run: bool = False) -> d
     if not number:
         raise NoNumberError("no patient's number was given; type it at the prompt, or send it by standard input")
     config.site(site)
-    mask, wait = Pseudonymiser(read_key(config.key(site))), config.machine.writer_wait_minutes
+    wait = config.machine.writer_wait_minutes
     connect.migrate(config.warehouse, wait)
+    if not dry_run:
+        rotate.resume(config, site)
     resumed = 0 if dry_run else erasing.resume(config, site)
-    patient = mask.of("patient_id", number)
     with connect.writer(config.warehouse, wait) as connection:
+        mask = Pseudonymiser(read_key(config.key(site)))
+        patient = mask.of("patient_id", number)
         traces = erasure.find(connection, site, [patient])
         refused_before = patient in erasure.tombstones(connection, site).patient_id
         refused = erasing.in_quarantine(config, site, _numbers(config, site, mask, traces, number))

@@ -18,7 +18,7 @@ from inference import age, reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import erasing, intake, messages, report_choice, scoring
+from pipelines import erasing, intake, messages, report_choice, rotate, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -37,6 +37,7 @@ from warehouse import (
     pending,
     publish,
     recover,
+    rotation,
     study,
     verdicts,
 )
@@ -57,6 +58,7 @@ def begin(config: Config, site: str, days: Sequence[date], steps: Sequence[str] 
         config.warehouse, config.published, datetime.now(UTC), config.machine.writer_wait_minutes
     )
     connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
+    rotate.resume(config, site)
     erasing.resume(config, site)
     with writer(config) as connection:
         _keep_site(connection, report_choice.of(config, site), days[-1])
@@ -163,8 +165,10 @@ def _keep_answers(config: Config, site: str, connection: Any) -> None:
     """Copy what persons judged and read from the application's store, where there is one."""
     if not config.app_store.exists():
         return
-    store = AppStore(config.app_store)
+    store, mask = AppStore(config.app_store), _mask(config, site)
     store.migrate()
+    if mask.links > 1:  # an answer given on a page from before the key was replaced
+        rotate.applied(config, site, mask, rotation.kept_names(connection, site))
     with store.reading() as app:
         audit_sample.keep(app, connection, site, _mask(config, site))
         corrections.keep(app, connection, site, _mask(config, site))

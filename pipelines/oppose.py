@@ -20,7 +20,7 @@ def oppose(config: Config, site: str, data: bytes) -> dict[str, Any]:
     settings, now = config.site(site), datetime.now(UTC)
     found, refused = oppositions.read(data, settings.zone, now)
     connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
-    mask = Pseudonymiser(read_key(config.key(site)))
     with connect.writer(config.warehouse, config.machine.writer_wait_minutes) as connection:
+        mask = Pseudonymiser(read_key(config.key(site)))
         noted = load.load(connection, "opposition", found, site=site, pseudonymiser=mask, received_at=now)
     return {"site": site, "read": len(found), "noted": noted, "refused_lines": refused}

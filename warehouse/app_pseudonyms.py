@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from warehouse.app_store import AppStore, rows
+from warehouse.app_store import AppStore, change, rows
 from warehouse.statement import statement
 
 # Columns that hold a pseudonym, in whatever table; `object` of the trail is the exception told above.
@@ -39,6 +39,11 @@ def rename(connection: sqlite3.Connection, site: str, renamed: Callable[[str], s
     for table, column in columns(connection):
         with _unguarded(connection, table):
             connection.execute(_named("rename_rows", table, column), {"site": site})
+
+
+def note_key(connection: sqlite3.Connection, site: str, key_id: str) -> bool:
+    """Note which key made a site's pseudonyms here; return whether it is another one than before."""
+    return bool(change(connection, "pseudonym_key_put", {"site": site, "key_id": key_id}))
 
 
 def columns(connection: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -168,10 +168,17 @@ def erase(path: Path, site: str, patients: frozenset[str], studies: frozenset[st
         n = connection.execute(statement("identified_erase"), given).rowcount
         told = {"site": site, "patients": json.dumps(sorted(patients))}
         connection.execute(statement("demographics_erase"), told)
-    with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
-        connection.execute("pragma secure_delete = on")
-        connection.execute("vacuum")
+    _compact(path)
     return n
+
+
+def rename(path: Path, site: str, mask: Pseudonymiser) -> None:
+    """Name every study of a site by its pseudonym under the key in force; a second call changes nothing."""
+    if path.exists():
+        with _open(path) as connection:
+            connection.create_function("renamed", 1, lambda uid: mask.of("study_uid", uid), deterministic=True)
+            connection.execute(statement("identified_rename"), {"site": site})
+        _compact(path)
 
 
 def of_patient(
@@ -192,6 +199,11 @@ def _of_patient(
         for row in connection.execute(statement("identified_of_site"), {"site": site})
         if row[0] in studies or (row[3] and mask.of("patient_id", row[3]) in patients)
     ]
+
+
+def _compact(path: Path) -> None:
+    with closing(sqlite3.connect(path, timeout=_WAIT_SECONDS)) as connection:
+        connection.execute("vacuum")
 
 
 @contextmanager

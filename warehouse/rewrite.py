@@ -18,6 +18,7 @@ from warehouse.errors import WarehouseError
 from warehouse.statement import statement
 
 Change = Callable[[str, pa.Table], pa.Table]
+Finish = Callable[[duckdb.DuckDBPyConnection, duckdb.DuckDBPyConnection], None]
 _ASIDE = ".rewriting"
 _ROWS = 100_000
 # The fresh file says itself which migrations made it.
@@ -32,7 +33,9 @@ def unchanged(table: str, rows: pa.Table) -> pa.Table:
 def rewrite(
     warehouse: Path,
     change: Change = unchanged,
-    finish: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+    finish: Finish | None = None,
+    before: Callable[[], None] | None = None,
+    aside: Path | None = None,
     wait_minutes: float = 30.0,
 ) -> None:
     """Write the warehouse into a fresh file and put it in the old one's place by one rename.
@@ -44,7 +47,11 @@ def rewrite(
     change
         What becomes of a batch of a table's rows on their way.
     finish
-        Called with the fresh database, in a transaction, before it takes the old one's place.
+        Called with the old and the fresh database before this one takes the old one's place.
+    before
+        Called when the fresh file is whole on disk, right before the rename that puts it in place.
+    aside
+        Where the fresh file is made, on the same file system.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def rewrite(
     WarehouseError
         If it cannot be read or written.
     """
-    aside = warehouse.with_name(warehouse.name + _ASIDE)
+    aside = aside or warehouse.with_name(warehouse.name + _ASIDE)
     with lock(warehouse, wait_minutes):
         remove(aside)
         try:
@@ -65,8 +72,8 @@ def rewrite(
                     for (table,) in source.execute(statement("tables")).fetchall():
                         if table != _OWN:
                             _copy(source, target, table, change)
-                    if finish is not None:
-                        finish(target)
+                if finish is not None:
+                    finish(source, target)
                 target.execute("checkpoint")
                 # All that the old file's log holds is in the file: no log may be left for the new one to be read with.
                 source.execute("checkpoint")
@@ -75,9 +82,11 @@ def rewrite(
             raise WarehouseError("the warehouse cannot be written anew; check the free space of data/") from None
         if warehouse.with_name(warehouse.name + ".wal").exists():
             raise WarehouseError("the warehouse's log cannot be emptied; end every other program that has it open")
-        _sync(aside)
+        sync(aside)
+        if before is not None:
+            before()
         aside.replace(warehouse)
-        _sync(warehouse.parent)
+        sync(warehouse.parent)
 
 
 def remove(aside: Path) -> None:
@@ -95,7 +104,8 @@ def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection, 
             target.unregister("incoming")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Force a file, or the names in a folder, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,0 +1,3 @@
+select count(*)
+from night
+where site = $site and status = 'running';
