@@ -16,6 +16,7 @@ import uvicorn
 from inference import reasons
 from pipelines import retry, users
 from pipelines.config import Config
+from pipelines.config_hub import hub_published, hub_store
 from pipelines.errors import BilanError
 from pipelines.shown import Shown
 from pipelines.viewing import Viewing
@@ -50,6 +51,8 @@ def settings(config: Config) -> WebSettings:
         second_factor=frozenset(web.second_factor),
         demonstration=config.machine.simulated_clock,
         provider=_provider(config),
+        hub=hub_published(config.home) if config.machine.hub or hub_store(config.home).exists() else None,
+        model_versions=tuple(model.version for model in config.machine.hub.models) if config.machine.hub else (),
     )
 
 

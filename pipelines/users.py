@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from pipelines.config import Config
+from pipelines.config_hub import hub_published
 from pipelines.errors import BilanError
-from warehouse import accounts
+from warehouse import accounts, hub_sites
 from warehouse.accounts import EVERY_SITE, ROLES, Account
 from warehouse.app_store import AppStore
 from warehouse.audit import Actor
+from warehouse.connect import HUB, reader
 
 ONE_TIME_DAYS = 7
 
@@ -29,6 +31,8 @@ def store(config: Config) -> AppStore:
 def granted(config: Config, roles: Iterable[str]) -> frozenset[tuple[str, str]]:
     """Return roles written as ``role`` (every site) or ``role@site`` as pairs.
 
+    A partnership manager can have the role at a site that this machine knows as a hub, or at ``group:NAME``.
+
     Raises
     ------
     UserError
@@ -39,6 +43,9 @@ def granted(config: Config, roles: Iterable[str]) -> frozenset[tuple[str, str]]:
         role, _, site = text.partition("@")
         if role not in ROLES:
             raise UserError(f"no such role; choose among {', '.join(ROLES)}")
+        if role == "partnership_manager" and (site.startswith("group:") or site in _partner_sites(config)):
+            pairs.add((role, site))
+            continue
         if site and site not in config.sites:
             raise UserError(f"no such site; known sites: {', '.join(config.sites) or 'none yet'}")
         pairs.add((role, site or EVERY_SITE))
@@ -48,6 +55,14 @@ def granted(config: Config, roles: Iterable[str]) -> frozenset[tuple[str, str]]:
 def actor(site: str = "") -> Actor:
     """Return the command line as the audit trail names it: no account, and no address of a network."""
     return Actor("", "command line", datetime.now(UTC), site)
+
+
+def _partner_sites(config: Config) -> frozenset[str]:
+    """Return the sites that this machine knows as a hub."""
+    if not hub_published(config.home).exists():
+        return frozenset()
+    with reader(hub_published(config.home), HUB) as connection:
+        return frozenset(site.site for site in hub_sites.sites(connection))
 
 
 def find(config: Config, login: str) -> tuple[AppStore, Account]:

@@ -39,6 +39,10 @@ KINDS: Mapping[str, Kind] = {
     "report_exported": Kind("110106", "", "R"),
     "aggregates_exported": Kind("110106", "", "R"),
     "export_approved": Kind("110106", "", "E"),
+    "portfolio_viewed": Kind("110112", "", "E"),
+    "portfolio_exported": Kind("110106", "", "R"),
+    "portfolio_noted": Kind("110100", "", "U"),
+    "portfolio_snoozed": Kind("110100", "", "U"),
     "verdict_given": Kind("110110", "", "C"),
     "verdict_undone": Kind("110110", "", "U"),
     "report_viewed": Kind("110110", "", "R"),  # the report alone, without images or AI result

@@ -17,6 +17,7 @@ from reports.web.settings import Services, WebSettings
 from reports.web.traffic import Traffic
 from reports.web.visit import Application, Visit
 from warehouse.app_store import AppStore
+from warehouse.connect import HUB
 from warehouse.published import Published
 
 _ERRORS = {
@@ -48,7 +49,8 @@ def create(settings: WebSettings, services: Services) -> Starlette:
     """Return the application; its database is made, or brought to this version, first."""
     store = AppStore(settings.app_store)
     store.migrate()
-    app = Application(settings, services, store, menu.of(routes.rows()), Published(settings.published))
+    hub = Published(settings.hub, HUB) if settings.hub else None
+    app = Application(settings, services, store, menu.of(routes.rows()), Published(settings.published), hub)
 
     def failed(request: Request, error: Exception) -> Response:
         """Say in one page what went wrong; never what was asked for."""

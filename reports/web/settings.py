@@ -76,7 +76,8 @@ class WebSettings:
 
     `secure`: the browser reaches us by TLS, ours or the proxy's. `hosts`: host names that we answer
     to. `second_factor`: the roles that must have one. `key` (32 bytes, kept outside the database) encrypts
-    the secrets of second factors and the tickets of verdicts; without one, one of this process is made.
+    the secrets of second factors and the tickets of verdicts; without one, one of this process is made. `hub` is the
+    published copy of the hub's aggregates, where this machine is one; `model_versions` were released, oldest first.
     """
 
     app_store: Path
@@ -90,6 +91,8 @@ class WebSettings:
     second_factor: frozenset[str] = frozenset()
     demonstration: bool = False
     provider: Provider | None = None
+    hub: Path | None = None
+    model_versions: tuple[str, ...] = ()
     key: bytes = field(default_factory=partial(secrets.token_bytes, 32), repr=False)
 
     def site(self, name: str) -> SiteInfo:

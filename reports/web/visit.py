@@ -36,6 +36,9 @@ class Application:
     store: AppStore
     menu: Menu
     published: Published
+    hub: Published | None = None
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What was computed of the hub's last publication."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ EVERYBODY = {
     "nobody",
 }
 READERS = {"clinician", "department_head"}
+MANAGERS = {"partnership_manager"}
 HEADS = {"department_head"}
 EDITORS = {"department_head", "administrator"}
 # Who may use each route: the personae, at the site north; "anyone" also without signing in.
@@ -76,6 +77,13 @@ ALLOWED: dict[str, set[str] | str] = {
     "archive": HEADS,
     "archive_file": HEADS,
     "discordances": READERS,
+    "portfolio": MANAGERS,
+    "portfolio_attention": MANAGERS,
+    "portfolio_export": MANAGERS,
+    "portfolio_site": MANAGERS,
+    "portfolio_note": MANAGERS,
+    "portfolio_unnote": MANAGERS,
+    "portfolio_snooze": MANAGERS,
     "admin_users": {"administrator"},
     "admin_users_add": {"administrator"},
     "admin_user": {"administrator"},
@@ -201,7 +209,11 @@ def test_nothing_is_changed_without_the_anti_forgery_value(browsers: dict[str, T
     for row in ROWS:
         if row.methods == ("GET",) or not ALLOWED[row.name]:
             continue
-        browser = browsers["clinician" if ALLOWED[row.name] == READERS else "administrator"]
+        browser = browsers[
+            {frozenset(READERS): "clinician", frozenset(MANAGERS): "partnership_manager"}.get(
+                frozenset(ALLOWED[row.name]), "administrator"
+            )
+        ]
         right = browser.csrf  # type: ignore[attr-defined]
         for headers in (
             {},

@@ -1,0 +1,136 @@
+"""The portfolio: one line for each site that a hub knows, with its months, trends and reasons for attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from reports.attention import Reason, lag, reasons
+from reports.hub_month import HubMonth, hub_month
+from reports.trend import Point, Trend, signals
+from warehouse import hub_sites
+from warehouse.hub_sites import PartnerSite
+
+if TYPE_CHECKING:
+    from warehouse.figure import Connection
+
+MONTHS = 24
+FEWEST_PEERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One site: its months (oldest first, those it told of the last `MONTHS`), and what follows from them."""
+
+    site: PartnerSite
+    months: tuple[HubMonth, ...]
+    trends: Mapping[str, Trend]
+    reasons: tuple[Reason, ...]
+    contact: datetime | None
+    lag: int | None
+
+    @property
+    def last(self) -> HubMonth | None:
+        """The last month told."""
+        return self.months[-1] if self.months else None
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """All sites by name; `span` are the months that the pages show, oldest first."""
+
+    lines: tuple[Line, ...]
+    span: tuple[str, ...]
+
+    def of(self, site: str) -> Line | None:
+        """Return a site's line."""
+        return next((line for line in self.lines if line.site.site == site), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """A site's figure beside the middle half of its peers'; shares in whole points, so that no peer shows."""
+
+    figure: str
+    here: float
+    low: float
+    median: float
+    high: float
+    n: int
+
+
+def portfolio(connection: Connection, versions: Sequence[str], today: date) -> Portfolio:
+    """Read the hub's published copy; `versions` are the released versions of the model, oldest first."""
+    newest = hub_sites.newest_month(connection) or f"{today:%Y-%m}"
+    span = months_up_to(newest, MONTHS)
+    told = {
+        site: list(rows)
+        for site, rows in groupby(hub_sites.months(connection, span[0]), key=lambda row: str(row["site"]))
+    }
+    lines = []
+    for site in hub_sites.sites(connection):
+        rows = told.get(site.site, [])
+        months = tuple(hub_month(row) for row in rows)
+        contact = max((row["imported_at"] for row in rows), default=None)
+        contact = contact.astimezone(UTC) if contact else None
+        trends = {"volume": _volume(months), "positive": _positive(months)}
+        found = reasons(site, months, trends, versions, contact, today)
+        behind = lag(months[-1], versions) if months else None
+        lines.append(Line(site, months, trends, tuple(found), contact, behind))
+    return Portfolio(tuple(lines), span)
+
+
+def months_up_to(month: str, n: int) -> tuple[str, ...]:
+    """Return the `n` months that end with `month`, oldest first."""
+    last = 12 * int(month[:4]) + int(month[5:7]) - 1
+    return tuple(f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(last - n + 1, last + 1))
+
+
+def _volume(months: Sequence[HubMonth]) -> Trend:
+    return signals([Point(month.month, month.studies) for month in months if month.studies is not None], "xmr")
+
+
+def _positive(months: Sequence[HubMonth]) -> Trend:
+    found = [(month.month, month.positive) for month in months if month.positive is not None]
+    return signals([Point(name, share.value, share.denominator) for name, share in found], "p")
+
+
+def peers(whole: Portfolio, line: Line) -> list[Peers]:
+    """Return a site's figures beside those of anonymous peers; none where fewer than `FEWEST_PEERS` are alike.
+
+    Peers are live sites that agreed to it, with half to twice the studies of the month and a case mix (studies by
+    region) of which at least half overlaps. What is shown of them is their middle half.
+    """
+    here = line.last
+    if here is None or here.studies is None:
+        return []
+    alike = [other.last for other in whole.lines if other is not line and other.last and _alike(line, other)]
+    found = []
+    for figure in ("positive", "within_24", "confirmed"):
+        own = getattr(here, figure)
+        values = sorted(round(share.value, 2) for month in alike if (share := getattr(month, figure)) is not None)
+        if own is not None and len(values) >= FEWEST_PEERS:
+            found.append(
+                Peers(figure, own.value, _part(values, 0.25), _part(values, 0.5), _part(values, 0.75), len(values))
+            )
+    return found
+
+
+def _alike(line: Line, other: Line) -> bool:
+    here, there = line.last, other.last
+    if here is None or there is None or not here.studies or not there.studies:
+        return False
+    if not other.site.benchmark or other.site.stage != "live" or not 0.5 <= there.studies / here.studies <= 2:
+        return False
+    pairs = zip(here.regions, there.regions, strict=True)
+    return sum(min((a or 0) / here.studies, (b or 0) / there.studies) for a, b in pairs) >= 0.5
+
+
+def _part(values: Sequence[float], share: float) -> float:
+    place = share * (len(values) - 1)
+    low = int(place)
+    high = min(low + 1, len(values) - 1)
+    return values[low] + (place - low) * (values[high] - values[low])

@@ -1,0 +1,238 @@
+"""The portfolio of a partnership manager: a line for each of the manager's sites, who needs attention, a workbook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from reports import portfolio_book, small_charts
+from reports.attention import RULES, Reason, next_step, sentence
+from reports.language import Language, message
+from reports.portfolio import Line, Portfolio, portfolio
+from reports.portfolio_words import SECTORS, STAGES, agreement, count, share
+from reports.web.row import Row
+from reports.web.trail import audited
+from reports.web.user import PARTNERSHIP_MANAGER, User
+from reports.web.visit import Visit
+from warehouse import portfolio_notes
+from warehouse.accounts import EVERY_SITE
+
+WHO = frozenset({PARTNERSHIP_MANAGER})
+GROUP = "group:"
+PAGE = 50
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+FILTERS: dict[str, tuple[str, Callable[[Line], str]]] = {
+    "country": (message("Country"), lambda line: line.site.country),
+    "sector": (message("Sector"), lambda line: line.site.sector),
+    "group": (message("Group"), lambda line: line.site.site_group or ""),
+    "manager": (message("Partnership manager"), lambda line: line.site.manager or ""),
+    "stage": (message("Stage"), lambda line: line.site.stage),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One filter of the page: its name, its label, what can be chosen (value, text), what is."""
+
+    name: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    chosen: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Something for the attention list: a site and its reason; `until` is the day of its snooze."""
+
+    line: Line
+    reason: Reason
+    why: str
+    next: str
+    until: date | None
+
+
+def whole(visit: Visit) -> Portfolio | None:
+    """Return what the hub knows, computed once for each publication and day; None where this machine is no hub."""
+    hub = visit.app.hub
+    if hub is None or not hub.path.is_file():
+        return None
+    today = visit.app.services.now().date()
+    key = (hub.identity, today)
+    if visit.app.kept.get("key") != key:
+        with hub.connection() as connection:
+            found = portfolio(connection, visit.app.settings.model_versions, today)
+        visit.app.kept.update(key=key, found=found)
+    kept: Portfolio = visit.app.kept["found"]
+    return kept
+
+
+def own(user: User, lines: Sequence[Line]) -> list[Line]:
+    """Return the lines of the sites that a user follows: each, those of a group, or all."""
+    places = {place for role, place in user.roles if role == PARTNERSHIP_MANAGER}
+    if EVERY_SITE in places:
+        return list(lines)
+    groups = {place.removeprefix(GROUP) for place in places if place.startswith(GROUP)} - {""}
+    return [line for line in lines if line.site.site in places or (line.site.site_group or "") in groups]
+
+
+def chosen(visit: Visit, lines: Sequence[Line]) -> list[Line]:
+    """Return the lines that the filters of the address leave."""
+    asked = visit.request.query_params
+    found = [line for line in lines if all(asked.get(name, "") in ("", of(line)) for name, (_, of) in FILTERS.items())]
+    search = asked.get("search", "").strip().casefold()
+    return [line for line in found if search in line.site.name.casefold() or search in line.site.site]
+
+
+def show(visit: Visit) -> Response:
+    """Show the lines, 50 a page, by name."""
+    found = whole(visit)
+    if found is None:
+        return visit.page("portfolio_none.html.j2")
+    mine = own(visit.who, found.lines)
+    lines = chosen(visit, mine)
+    number = visit.request.query_params.get("page", "1")
+    page = max(1, int(number)) if number.isdigit() and len(number) < 6 else 1
+    page = min(page, max(1, -(-len(lines) // PAGE)))
+    shown = lines[PAGE * (page - 1) : PAGE * page]
+    audited(visit, "portfolio_viewed", sites=len(mine))
+    snoozed = portfolio_notes.snoozes(visit.app.store, visit.app.services.now().date())
+    return visit.page(
+        "portfolio.html.j2",
+        lines=[(line, _cells(visit.words, line, found.span[-13:]), _open(line, snoozed)) for line in shown],
+        choices=_choices(visit, mine),
+        search=visit.request.query_params.get("search", ""),
+        n=len(lines),
+        page=page,
+        pages=max(1, -(-len(lines) // PAGE)),
+        query=_query(visit),
+        funnel=_funnel(visit.words, lines),
+        attention=len(wanted(visit, lines, snoozed)),
+    )
+
+
+def attention(visit: Visit) -> Response:
+    """Show who needs attention and why, the most urgent first."""
+    found = whole(visit)
+    if found is None:
+        return visit.page("portfolio_none.html.j2")
+    lines = chosen(visit, own(visit.who, found.lines))
+    audited(visit, "portfolio_viewed", sites=len(lines))
+    snoozed = portfolio_notes.snoozes(visit.app.store, visit.app.services.now().date())
+    every = wanted(visit, lines, {})
+    return visit.page(
+        "portfolio_attention.html.j2",
+        wanted=[item for item in every if (item.line.site.site, item.reason.rule) not in snoozed][:200],
+        asleep=[
+            Wanted(item.line, item.reason, item.why, item.next, snoozed[key])
+            for item in every
+            if (key := (item.line.site.site, item.reason.rule)) in snoozed
+        ][:200],
+        query=_query(visit),
+    )
+
+
+def export(visit: Visit) -> Response:
+    """Return the lines that the filters leave as a workbook."""
+    found = whole(visit)
+    lines = chosen(visit, own(visit.who, found.lines)) if found else []
+    audited(visit, "portfolio_exported", sites=len(lines))
+    name = f"portfolio-{visit.app.services.now():%Y-%m-%d}.xlsx"
+    return Response(
+        portfolio_book.workbook(lines, visit.words),
+        media_type=XLSX,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def wanted(visit: Visit, lines: Sequence[Line], snoozed: dict[tuple[str, str], date]) -> list[Wanted]:
+    """Return every reason of the lines that is not set aside, the most urgent rule first."""
+    order = list(RULES)
+    found = [
+        Wanted(line, reason, sentence(visit.words, reason), next_step(visit.words, reason), None)
+        for line in lines
+        for reason in line.reasons
+        if (line.site.site, reason.rule) not in snoozed
+    ]
+    return sorted(found, key=lambda item: (order.index(item.reason.rule), item.line.site.name))
+
+
+def _open(line: Line, snoozed: dict[tuple[str, str], date]) -> int:
+    return sum((line.site.site, reason.rule) not in snoozed for reason in line.reasons)
+
+
+def _cells(words: Language, line: Line, span: Sequence[str]) -> dict[str, object]:
+    told = {month.month: month.studies for month in line.months}
+    last = line.last
+    volumes = [told.get(month) for month in span]
+    alt = words.text("Studies of thirteen months, the last one: %(n)s", n=words.number(last.studies if last else None))
+    contract = line.site.contract_studies_per_month
+    return {
+        "spark": small_charts.sparkline([None if value is None else float(value) for value in volumes], alt),
+        "studies": count(words, line, "studies"),
+        "contract": words.share(last.studies / contract, 0) if last and last.studies and contract else "",
+        "signal": _signal(line),
+        "positive": share(words, last.positive if last else None),
+        "within": share(words, last.within_24 if last else None),
+        "median": words.hours(last.median_hours) if last else "",
+        "late": bool(last and last.median_hours is not None and last.median_hours > last.target_hours),
+        "agreement": agreement(words, line),
+        "opened": count(words, line, "cases_opened"),
+        "judged": count(words, line, "judged"),
+        "complete": words.share(last.complete if last else None, 0),
+        "stage": words.text(STAGES[line.site.stage]),
+        "sector": words.text(SECTORS[line.site.sector]),
+    }
+
+
+def _signal(line: Line) -> str:
+    """Return ``up``, ``down`` or nothing: what the control chart of the volume says of the last month."""
+    found = line.trends["volume"].of(line.last.month) if line.last else ()
+    return "" if not found else "down" if found[0].direction < 0 else "up"
+
+
+def _funnel(words: Language, lines: Sequence[Line]) -> dict[str, object] | None:
+    dots = [
+        small_charts.Dot(
+            line.last.positive.denominator,
+            line.last.positive.value,
+            f"{line.site.name}: {share(words, line.last.positive)} ({words.number(line.last.positive.denominator)})",
+        )
+        for line in lines
+        if line.last and line.last.positive is not None
+    ]
+    if len(dots) < 3:
+        return None
+    odd = small_charts.outside(dots)
+    alt = words.text(
+        "Positive rate of %(n)s sites by number of studies: %(odd)s outside the limits.",
+        n=words.number(len(dots)),
+        odd=words.number(len(odd)),
+    )
+    return {"chart": small_charts.funnel(dots, alt, words.text("studies of the month")), "alt": alt, "odd": odd[:12]}
+
+
+def _choices(visit: Visit, lines: Sequence[Line]) -> list[Choice]:
+    texts = {**STAGES, **SECTORS}
+    found = []
+    for name, (label, of) in FILTERS.items():
+        values = sorted({of(line) for line in lines} - {""})
+        options = [(value, visit.words.text(texts[value]) if value in texts else value) for value in values]
+        found.append(Choice(name, visit.words.text(label), options, visit.request.query_params.get(name, "")))
+    return [choice for choice in found if len(choice.options) > 1]
+
+
+def _query(visit: Visit) -> str:
+    """Return the filters of the address, to be kept by links and by the workbook."""
+    asked = visit.request.query_params
+    return urlencode([(name, asked[name]) for name in (*FILTERS, "search") if asked.get(name)])
+
+
+ROWS = (
+    Row("/portfolio", "portfolio", show, WHO, menu=message("Portfolio")),
+    Row("/portfolio/attention", "portfolio_attention", attention, WHO, part="portfolio"),
+    Row("/portfolio/export", "portfolio_export", export, WHO, part="portfolio"),
+)

@@ -1,0 +1,2 @@
+delete from portfolio_snooze
+where site = :site and rule = :rule

@@ -1,0 +1,3 @@
+select site, rule, until
+from portfolio_snooze
+where until > :today
