@@ -26,6 +26,8 @@
 
   document.querySelector("[data-print]").addEventListener("click", () => window.print());
   const form = document.querySelector("[data-filters]");
+  // On a phone the first case comes before filters that nobody has set.
+  if (window.matchMedia("(max-width: 720px)").matches && !location.search) form.closest("details").open = false;
   form.addEventListener("change", () => {
     // Addresses stay short: what is not chosen is not said.
     for (const field of form.elements) if (field.name) field.disabled = !field.value || (field.name === "nights" && field.value === "1") || (field.name === "status" && field.value === "all");

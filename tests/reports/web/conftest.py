@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from argon2 import PasswordHasher
+from playwright.sync_api import Browser, Page, sync_playwright
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -35,6 +44,11 @@ PERSONAE = {
     "department_head_south": [("department_head", "south")],
     "nobody": [],
 }
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+# WCAG 2.2 at level AA, and what axe calls good practice.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("chromium-browser")
+SHOTS = os.environ.get("BILAN_SHOTS")  # a folder for screenshots, to look at
 CSRF = re.compile(r'name="csrf" (?:value|content)="([0-9a-f]{64})"')
 
 
@@ -134,3 +148,77 @@ def post(application: Starlette) -> Callable[..., object]:
         return browser.post(path, data={"csrf": found[1], **fields})
 
     return send
+
+
+@pytest.fixture(scope="module")
+def serving() -> Callable[[Starlette], AbstractContextManager[str]]:
+    """Serve an application as it is served to people, and give its address."""
+
+    @contextmanager
+    def served(application: Starlette) -> Iterator[str]:
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(64)
+            server = uvicorn.Server(uvicorn.Config(application, access_log=False, log_level="error"))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+            thread.start()
+            try:
+                while not server.started:
+                    time.sleep(0.02)
+                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            finally:
+                server.should_exit = True
+                thread.join(timeout=10)
+
+    return served
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    assert CHROMIUM, "install Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def console() -> Iterator[Callable[[Page], None]]:
+    """Whatever the console or the policy complains of on these pages fails the test."""
+    complaints: list[str] = []
+
+    def listen(page: Page) -> None:
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    yield listen
+    # The console notes the refusals and the lost connections that the journeys provoke.
+    expected = "status of (401|403|404)|net::ERR_(INTERNET_DISCONNECTED|FAILED)"
+    assert [text for text in complaints if not re.search(expected, text)] == []
+
+
+@pytest.fixture(scope="module")
+def examine() -> Callable[[Page, str], None]:
+    """Fail on whatever axe-core finds, on a wide page and on a phone's, in both colours."""
+    axe = AXE.read_text(encoding="utf-8")
+
+    def examined(page: Page, name: str) -> None:
+        # Colours are the same in both languages, so the dark ones are examined once.
+        for scheme in ("light",) if name.endswith("-fr") else ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.evaluate(axe)
+            found: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", RULES)
+            wrong = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]]
+            assert wrong == [], f"{name}, {scheme}"
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/{name}-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 390, "height": 844})
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if SHOTS:
+            page.screenshot(path=f"{SHOTS}/{name}-phone.png", full_page=True)
+        page.set_viewport_size({"width": 1280, "height": 1024})
+        assert width <= 390, f"{name} is wider than a phone"
+
+    return examined

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pyotp
 import pytest
-import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
+from starlette.applications import Starlette
 
 from reports.web import passwords
 from reports.web.app import create
@@ -28,13 +22,9 @@ from warehouse.audit import Actor
 from warehouse.rows import LedgerRow
 
 pytestmark = pytest.mark.real
-AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
-# WCAG 2.2 at level AA, and what axe calls good practice.
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-CHROMIUM = os.environ.get("BROWSER_PATH") or shutil.which("chromium") or shutil.which("chromium-browser")
 ONE_TIME, OWN = "abcde-fghjk-mnpqr-stuvw", "xK9$mwQ2vb7!"
+Serving = Callable[[Starlette], AbstractContextManager[str]]
 NIGHT = date(2026, 11, 23)
-SHOTS = os.environ.get("BILAN_SHOTS")  # a folder for screenshots, to look at
 
 
 def keep_night(settings: WebSettings) -> None:
@@ -70,7 +60,7 @@ def keep_night(settings: WebSettings) -> None:
 
 
 @pytest.fixture
-def address(settings: WebSettings, store: AppStore) -> Iterator[str]:
+def address(settings: WebSettings, store: AppStore, serving: Serving) -> Iterator[str]:
     """The application, served as it is to people; a second factor is due for administrators."""
     keep_night(settings)
     account = accounts.by_login(store, "administrator")
@@ -84,58 +74,22 @@ def address(settings: WebSettings, store: AppStore) -> Iterator[str]:
         doctor=lambda: [{"name": "disk", "ok": False, "found": "1 GB free", "remedy": "free at least 5 GB"}],
         runs=lambda: [{"job": "night", "partition": "2026-11-23|north", "status": "success", "started": by.now}],
     )
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(64)
-        server = uvicorn.Server(uvicorn.Config(create(told, lent), access_log=False, log_level="error"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.02)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)
+    with serving(create(told, lent)) as found:
+        yield found
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def page(chromium: Browser, console: Callable[[Page], None]) -> Iterator[Page]:
     """A page of the reading room's size; whatever the console or the policy complains of fails the test."""
-    assert CHROMIUM, "install Chromium: apt-get install chromium"
-    complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        made = browser.new_page(viewport={"width": 1280, "height": 1024}, locale="en-GB", reduced_motion="reduce")
-        made.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        made.on("pageerror", lambda error: complaints.append(str(error)))
-        yield made
-        browser.close()
-    # The console notes the refusals that the journey provokes.
-    assert [text for text in complaints if not re.search("status of (401|404)", text)] == []
+    made = chromium.new_page(viewport={"width": 1280, "height": 1024}, locale="en-GB", reduced_motion="reduce")
+    console(made)
+    yield made
+    made.close()
 
 
-def examine(page: Page, name: str) -> None:
-    """Fail on whatever axe-core finds, on a wide page and on a phone's, in both colours."""
-    # Colours are the same in both languages, so the dark ones are examined once.
-    for scheme in ("light",) if name.endswith("-fr") else ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        page.evaluate(AXE)
-        found: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", RULES)
-        wrong = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found["violations"]]
-        assert wrong == [], f"{name}, {scheme}"
-        if SHOTS:
-            page.screenshot(path=f"{SHOTS}/{name}-{scheme}.png", full_page=True)
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 390, "height": 844})
-    width = page.evaluate("document.documentElement.scrollWidth")
-    if SHOTS:
-        page.screenshot(path=f"{SHOTS}/{name}-phone.png", full_page=True)
-    page.set_viewport_size({"width": 1280, "height": 1024})
-    assert width <= 390, f"{name} is wider than a phone"
-
-
-def test_an_administrator_from_the_one_time_password_to_the_trail(page: Page, address: str) -> None:
+def test_an_administrator_from_the_one_time_password_to_the_trail(
+    page: Page, address: str, examine: Callable[[Page, str], None]
+) -> None:
     page.goto(address)
     examine(page, "sign-in")
     assert page.evaluate("document.activeElement.id") == "login"
