@@ -83,10 +83,7 @@ def costs(figures: MonthFigures, words: Language) -> str | None:
 
 
 def _points(words: Language, share: float) -> str:
-    points = 100 * share
-    digits = 0 if abs(points) >= 2 else 1
-    size = round(points, digits) + 0.0
-    return words.plural("%(size)s point", "%(size)s points", round(abs(size)), size=words.number(size, digits))
+    return ("−" if share < 0 else "") + words.points(share, 0 if abs(share) >= 0.02 else 1)
 
 
 def audit(figures: MonthFigures, words: Language) -> list[str]:

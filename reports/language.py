@@ -74,6 +74,15 @@ class Language:
         """Return the translation for the number `n`, which fills ``%(n)s`` in the form of the language."""
         return str(self.catalogue.ngettext(one, many, n) % {"n": self.number(n), **values})
 
+    def points(self, share: float, digits: int = 1) -> str:
+        """Return the size of a difference of shares in percentage points.
+
+        French counts from two on as several (1,9 point), English all but a whole one (0.9 points).
+        """
+        size = round(100 * abs(share), digits) + 0.0
+        several = size >= 2 if self.code == "fr" else size != 1 or digits > 0
+        return self.plural("%(size)s point", "%(size)s points", 2 if several else 1, size=self.number(size, digits))
+
     def meaning(self, context: str, message: str) -> str:
         """Return the translation of `message` in a context."""
         return str(self.catalogue.pgettext(context, message))
@@ -146,7 +155,9 @@ class Language:
         """Return a date: ``full`` with weekday and year, ``long`` without weekday, ``short`` day and month."""
         patterns = {"full": "EEEE d MMMM y", "long": "d MMMM y", "short": "d MMM", "weekday": "EEE d MMM"}
         text = format_date(day, patterns[form], locale=self.locale)
-        return re.sub(r"(?<!\d)1 (?=[^\W\d])", "1ᵉʳ ", text) if self.code == "fr" else text
+        # The number of the day never stands at the end of a line.
+        text = re.sub(r"\b(\d{1,2}) (?=[^\W\d])", rf"\1{NO_BREAK}", text)
+        return re.sub(rf"\b1{NO_BREAK}", f"1ᵉʳ{NO_BREAK}", text) if self.code == "fr" else text
 
     def month(self, month: str, form: str = "long") -> str:
         """Return a month ``YYYY-MM``: ``long`` (June 2026), ``short`` (Jun) or ``letter`` (J)."""

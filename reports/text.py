@@ -70,10 +70,7 @@ def change(words: Language, now: Value | None, before: Value | None) -> str | No
     difference = now.value - before.value
     sign = "+" if difference > 0 else "−" if difference < 0 else "±"
     if now.unit == "share":
-        points = 100 * abs(difference)
-        if round(points, 1) == 0:
-            sign = "±"
-        return sign + words.plural("%(size)s point", "%(size)s points", round(points), size=words.number(points, 1))
+        return ("±" if round(100 * difference, 1) == 0 else sign) + words.points(difference)
     if now.unit == "hours":
         return sign + words.hours(abs(difference))
     if abs(before.value) < FEW:

@@ -128,9 +128,10 @@ def test_a_share_of_few_studies_has_no_decimals_and_a_withheld_one_no_number() -
 
 
 def test_dates_and_times() -> None:
-    assert FR.day(date(2026, 7, 1), "long") == "1ᵉʳ juillet 2026"
-    assert FR.day(date(2026, 7, 21), "full") == "mardi 21 juillet 2026"
-    assert EN.day(date(2026, 7, 1), "long") == "1 July 2026"
+    assert FR.day(date(2026, 7, 1), "long") == "1ᵉʳ\u00a0juillet 2026"
+    assert FR.day(date(2026, 7, 21), "full") == "mardi 21\u00a0juillet 2026"
+    assert EN.day(date(2026, 7, 1), "long") == "1\u00a0July 2026"
+    assert FR.day(date(2026, 7, 11), "weekday") == "sam. 11\u00a0juil."
     # The change to summer time: 00:30 UTC is 01:30, 01:30 UTC is 03:30 in Paris.
     assert FR.moment(datetime(2026, 3, 29, 0, 30, tzinfo=UTC), "Europe/Paris", "time") == "01:30"
     assert FR.moment(datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "Europe/Paris", "time") == "03:30"
@@ -141,6 +142,22 @@ def test_plurals_are_those_of_the_language() -> None:
     assert FR.plural("%(n)s image", "%(n)s images", 0) == "0 image"
     assert EN.plural("%(n)s image", "%(n)s images", 0) == "0 images"
     assert FR.plural("%(n)s image", "%(n)s images", 2) == "2 images"
+
+
+@pytest.mark.parametrize(
+    ("share", "french", "english"),
+    [
+        (0.0, "0,0 point", "0.0 points"),
+        (-0.009, "0,9 point", "0.9 points"),
+        (0.01, "1,0 point", "1.0 points"),
+        (0.0194, "1,9 point", "1.9 points"),
+        (0.0196, "2,0 points", "2.0 points"),
+        (-0.123, "12,3 points", "12.3 points"),
+    ],
+)
+def test_points_are_counted_as_the_language_counts_fractions(share: float, french: str, english: str) -> None:
+    assert (FR.points(share), EN.points(share)) == (french, english)
+    assert (FR.points(0.01, 0), EN.points(0.01, 0)) == ("1 point", "1 point")
 
 
 def test_terms_and_unknown_codes() -> None:

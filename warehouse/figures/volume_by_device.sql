@@ -7,8 +7,8 @@
 -- numerator en: studies of the device
 -- denominator fr: examens du mois
 -- denominator en: studies of the month
--- exclusions fr: aucune ; appareil inconnu compté sous « unknown »
--- exclusions en: none; an unknown device is counted as "unknown"
+-- exclusions fr: aucune ; appareil inconnu compté à part
+-- exclusions en: none; an unknown device is counted apart
 -- unit: studies
 -- source: study
 with named as (

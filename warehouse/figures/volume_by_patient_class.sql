@@ -7,8 +7,8 @@
 -- numerator en: studies of the class
 -- denominator fr: examens du mois
 -- denominator en: studies of the month
--- exclusions fr: aucune ; classe inconnue comptée sous « unknown »
--- exclusions en: none; an unknown class is counted as "unknown"
+-- exclusions fr: aucune ; classe inconnue comptée à part
+-- exclusions en: none; an unknown class is counted apart
 -- unit: studies
 -- source: study
 with named as (

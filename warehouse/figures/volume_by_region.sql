@@ -7,8 +7,8 @@
 -- numerator en: studies of the region and modality
 -- denominator fr: examens du mois
 -- denominator en: studies of the month
--- exclusions fr: aucune ; région inconnue comptée sous « unknown »
--- exclusions en: none; an unknown region is counted as "unknown"
+-- exclusions fr: aucune ; région inconnue comptée à part
+-- exclusions en: none; an unknown region is counted apart
 -- unit: studies
 -- source: study
 with named as (
