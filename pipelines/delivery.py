@@ -18,9 +18,11 @@ from reports.cover import Cover, cover
 from warehouse import delivery
 from warehouse.delivery import Claim
 
+SENT = "sent"
+
 
 class DeliveryError(BilanError):
-    """A report was made and not sent. Mend what the text says, then run the same command again with --send."""
+    """A report was made and not sent. Mend what the text says, then run `bilan month --send` or the run again."""
 
 
 def send(config: Config, result: dict[str, Any]) -> list[str]:
@@ -58,7 +60,7 @@ def send(config: Config, result: dict[str, Any]) -> list[str]:
                 "the mail server went away while it took the report: it may have been sent, and is not sent again"
             ) from None
         delivery.settle(config.warehouse, wanted, datetime.now(UTC), wait)
-        told.append("sent")
+        told.append(SENT)
     return told
 
 

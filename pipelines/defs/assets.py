@@ -2,19 +2,20 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from pipelines import delivery, night
 from pipelines import month as monthly
-from pipelines import night
 from pipelines.config import Config
 from pipelines.defs import checks
 from pipelines.defs.partitions import SITE_DAY, SITE_MONTH, site_days, site_months
 from pipelines.defs.resources import BilanHome
+from pipelines.errors import BilanError
 
 # The warehouse has one writer; `dagster.yaml` limits every pool to one run.
 POOL = "warehouse"
@@ -135,21 +136,35 @@ def site_month(context: dg.AssetExecutionContext, home: BilanHome) -> dg.Materia
     group_name="month",
     kinds={"pdf"},
 )
-def monthly_report(context: dg.AssetExecutionContext, home: BilanHome) -> dg.MaterializeResult[None]:
-    """The month's PDF for the department head, with its figures as JSON and CSV."""
+def monthly_report(context: dg.AssetExecutionContext, home: BilanHome) -> Any:
+    """The month's PDF for the department head, with its figures as JSON and CSV; mailed when its day has come."""
     config, started = home.load(), time.monotonic()
     made: list[str] = []
-    issue = 0
+    unsent: list[str] = []
+    issue = sent = 0
     for site, month in site_months(context):
         result = monthly.run(config, site, month)
         made, issue = made + result["made"], result["issue"]
+        if _due(context.run.tags):
+            try:
+                sent += delivery.send(config, result).count(delivery.SENT)
+            except BilanError as error:
+                unsent.append(f"{site}: {error}")
     metadata = {
         **_metadata(Counter(files=len(made)), started),
         "report": dg.MetadataValue.md(_links(made)),
         "made": made,
         "issue": issue,
+        "sent": sent,
     }
-    return dg.MaterializeResult(metadata=metadata)
+    yield dg.MaterializeResult(metadata=metadata)
+    if unsent:
+        raise dg.Failure("; ".join(unsent), metadata={"unsent": len(unsent)})
+
+
+def _due(tags: Mapping[str, str]) -> bool:
+    """Say whether a schedule or a sensor asked for the run: what a person runs or backfills is mailed by no one."""
+    return "dagster/schedule_name" in tags or "dagster/sensor_name" in tags
 
 
 def _steps(context: dg.AssetExecutionContext, config: Config, step: Step) -> dg.MaterializeResult[None]:

@@ -124,6 +124,50 @@ def test_what_the_server_refused_is_sent_the_next_time(tmp_path: Path, month_hom
     assert delivery.send(config, result) == ["sent"]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_scheduled_report_is_mailed_once_and_one_run_by_hand_is_not(
+    tmp_path: Path, month_home: HOME, box: tuple[Box, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dagster as dg  # noqa: PLC0415 - slow to load, and needed here alone
+
+    from pipelines.defs import assets  # noqa: PLC0415
+    from pipelines.defs.resources import BilanHome  # noqa: PLC0415
+
+    kept, port = box
+    config, result = mailed(tmp_path, month_home, port, "head@hospital.example")
+    monkeypatch.setattr(assets.monthly, "run", lambda *_: result)
+    due = {"dagster/schedule_name": "month_empty"}
+
+    with dg.instance_for_test() as instance:
+        instance.add_dynamic_partitions("site", ["empty"])
+
+        def run(tags: dict[str, str]) -> dg.ExecuteInProcessResult:
+            return dg.materialize(
+                [assets.monthly_report],
+                partition_key=dg.MultiPartitionKey({"site": "empty", "month": MONTH}),
+                resources={"home": BilanHome(path=str(config.home))},
+                instance=instance,
+                tags=tags,
+                raise_on_error=False,
+            )
+
+        assert run({}).success
+        assert kept.mails == []
+        kept.refuse = True
+        failed = run(due)
+        # The report is there, and the run is seen to have failed.
+        assert not failed.success and len(failed.asset_materializations_for_node("monthly_report")) >= 1
+        assert "hospital.example" not in str([event.event_specific_data for event in failed.all_events])
+        kept.refuse = False
+        sent = [
+            run(tags).asset_materializations_for_node("monthly_report")[0].metadata["sent"].value
+            for tags in (due, {"dagster/sensor_name": "missed_months"}, {})
+        ]
+    assert sent == [1, 0, 0]
+    assert [address for address, _ in kept.mails] == ["head@hospital.example"]
+
+
 def test_a_server_that_is_not_there_is_told_and_tried_again(tmp_path: Path, month_home: HOME) -> None:
     config, result = mailed(tmp_path, month_home, 9, "head@hospital.example")
     for _ in range(2):

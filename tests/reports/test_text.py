@@ -74,7 +74,7 @@ def value(number: float, unit: str) -> Value:
         (2, 4, "studies", "−2"),
         (3, 0, "studies", "+3"),
         (0.125, 0.1, "share", "+2.5 points"),
-        (0.1, 0.11, "share", "−1.0 point"),
+        (0.1, 0.11, "share", "−1.0 points"),
         (0.1, 0.1, "share", "±0.0 points"),
         (2.5, 3.0, "hours", "−30 min"),
     ],

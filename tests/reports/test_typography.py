@@ -40,15 +40,18 @@ FRENCH = {
     "a wide or no space after an opening quotation mark": r"«[^\u202f]",
     "an ordinal that is not raised": r"\b(?:1er|\d+e)\b",
     "a decimal point": r"\d\.\d+[\u202f ]?(?:%|points?\b)",
-    "a plural of less than two": r"(?<![\d\u202f,/])[01](?:,\d+)?[ \u00a0\u202f](?:points|examens|images|nuits|fichiers|messages|comptes)",
-    "a singular of two or more": r"(?<![\d\u202f,])(?:[2-9]|\d\d+)(?:,\d+)?[ \u00a0](?:point|examen|image|nuit|fichier|message|compte)\b",
+    "a plural of less than two": r"(?<![\d\u202f,/])[01](?:,\d+)?[ \u00a0\u202f]"
+    r"(?:points|examens|images|nuits|fichiers|messages|comptes)",
+    "a singular of two or more": r"(?<![\d\u202f,])(?:[2-9]|\d\d+)(?:,\d+)?[ \u00a0]"
+    r"(?:point|examen|image|nuit|fichier|message|compte)\b",
 }
 ENGLISH = {
     **BOTH,
     "a space before a sign": r"\w[ \u00a0\u202f][;:!?%]",
     "a decimal comma": r"\d,\d%",
     "a plural of one": r"(?<![\d.,/])1 (?:points|studies|images|nights|files|messages|reports)\b",
-    "a singular of another number": r"(?<![\d.,])(?:0|[2-9]|\d\d+|\d+\.\d+) (?:point|study|image|night|file|message|report)\b",
+    "a singular of another number": r"(?<![\d.,])(?:0|[2-9]|\d\d+|\d+\.\d+) "
+    r"(?:point|study|image|night|file|message|report)\b",
 }
 
 
