@@ -33,7 +33,7 @@ $(BIN)/pip:
 $(VENV)/.installed: $(BIN)/pip pyproject.toml constraints.txt
 	@echo "Installing Bilan into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python $(INSTALL_TORCH)
-	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[test,onnx,cluster]'
+	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[test,onnx,cluster,results]'
 	@touch $@
 
 install: system
@@ -71,7 +71,7 @@ constraints: system
 	@$(PYTHON) -m venv build/constraints
 	@build/constraints/bin/python -m pip install --quiet --upgrade pip
 	@build/constraints/bin/python $(INSTALL_TORCH)
-	@build/constraints/bin/python -m pip install --quiet --editable '.[test,onnx,cluster]'
+	@build/constraints/bin/python -m pip install --quiet --editable '.[test,onnx,cluster,results]'
 	@grep '^#' constraints.txt > build/constraints.txt
 	@build/constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' >> build/constraints.txt
 	@mv build/constraints.txt constraints.txt

@@ -15,3 +15,7 @@ class ModelOutputError(BilanInferenceError):
 
 class EvaluationError(BilanInferenceError):
     """A manifest cannot be used: correct the named column or line."""
+
+
+class ResultObjectError(BilanInferenceError):
+    """No object for the PACS can be made of a result: the study's images are too bare; nothing is sent of it."""

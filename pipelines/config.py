@@ -24,6 +24,7 @@ from pipelines.config_hub import Export, Hub
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
 from pipelines.report_settings import Report, Smtp
+from pipelines.result_settings import Results
 from pipelines.source_settings import SITE_NAME, SOURCE_TYPES, Source, Strict
 from warehouse.pseudonym import in_force
 
@@ -152,6 +153,7 @@ class Site(Strict):
     disclosure: Disclosure = Disclosure()
     evidence: Literal["redacted", "none"] = "redacted"
     ai_seen: Annotated[str, Field(pattern=AI_SEEN)] | None = None
+    results: Results = Results()
     partnership: Partnership = Partnership()
 
     @field_validator("time_zone")

@@ -39,3 +39,7 @@ class ClusterError(BilanError):
 
 class NothingToReportError(BilanError):
     """The month asked for has no data at this site: check the month and the site's name."""
+
+
+class NotSentError(BilanError):
+    """A result was not confirmed by whom it was sent to: mend what the text says; the next night sends it again."""

@@ -16,6 +16,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 # PS3.5 6.2, value representation AE: 16 characters, no backslash, no control character.
 AeTitle = Annotated[str, Field(pattern=r"^[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?$")]
 SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s\"'<>?#@]+[^\s\"'<>?#/@]$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 
 Name = Annotated[str, Field(min_length=1)]
@@ -166,7 +167,7 @@ class DicomwebSource(Remote):
     """A PACS that speaks DICOMweb: QIDO-RS to list, WADO-RS to fetch."""
 
     type: Literal["dicomweb"]
-    url: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>?#@]+[^\s\"'<>?#/@]$")]
+    url: Url
     login: Login | None = None
     tls: Tls | None = None
     page_size: Annotated[int, Field(ge=1, le=5000)] = 200

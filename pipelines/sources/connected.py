@@ -40,7 +40,7 @@ def pacs(config: Config, site: Site, settings: DicomwebSource | DimseSource) -> 
     if isinstance(settings, DicomwebSource):
         from pipelines.sources import dicomweb, http  # noqa: PLC0415
 
-        session = dicomweb.session(settings, config.home)
+        session = dicomweb.session(settings.name, settings.login, settings.tls, config.home)
         web = http.Web(settings.name, settings.url, session, settings.timeout_seconds, settings.attempts)
         return dicomweb.Dicomweb(settings, web, landing, wanted)
     from pipelines.sources import dimse  # noqa: PLC0415

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
-from pynetdicom import _config, dimse_messages, evt
+from pynetdicom import AE, _config, dimse_messages, evt
 from pynetdicom.association import Association
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -47,6 +49,31 @@ def forget_unfinished(association: Association) -> None:
     if message is not None and message._data_set_file is not None:  # noqa: SLF001 - as above
         message._data_set_file.close()  # noqa: SLF001
         Path(message._data_set_file.name).unlink(missing_ok=True)  # noqa: SLF001
+
+
+@contextmanager
+def association(entity: AE, host: str, port: int, called: str, **more: Any) -> Iterator[Association]:
+    """Ask for an association, which the block may use if it is established; it ends with the block."""
+    opened: list[Any] = []
+    handlers: list[Any] = [(evt.EVT_CONN_OPEN, lambda event: opened.append(event.assoc.dul.socket.socket))]
+    made = entity.associate(host, port, ae_title=called, evt_handlers=handlers, **more)
+    try:
+        yield made
+    finally:
+        end(made, opened[0] if opened else None)
+
+
+def end(association: Association, connection: socket.socket | None) -> None:
+    """End an association in any state, and what it left open."""
+    if association.is_established:
+        association.release()
+    else:
+        association.abort()
+    if association.is_alive():
+        association.join(5)
+    forget_unfinished(association)
+    if connection is not None:
+        connection.close()  # pynetdicom leaves it to the collector when the peer hangs up
 
 
 @dataclass

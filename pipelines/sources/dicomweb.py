@@ -18,7 +18,7 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from pipelines.errors import SourceUnreachableError
-from pipelines.source_settings import DicomwebSource, Login
+from pipelines.source_settings import DicomwebSource, Login, Tls
 from pipelines.sources import listing
 from pipelines.sources.http import BrokenAnswerError, NotHandedOverError, Web
 from pipelines.sources.landing import Landing
@@ -164,8 +164,8 @@ def _attributes(row: object) -> Attributes:
     return found
 
 
-def session(settings: DicomwebSource, home: Path) -> requests.Session:
-    """Return the session in which a server is asked: signed in, its certificate checked.
+def session(name: str, login: Login | None, secured: Tls | None, home: Path) -> requests.Session:
+    """Return the session in which a server is asked: signed in, its certificate checked. `name` is for messages.
 
     Raises
     ------
@@ -176,13 +176,13 @@ def session(settings: DicomwebSource, home: Path) -> requests.Session:
     # No proxy, no .netrc, no other authorities from the environment: what the site's file says, alone.
     made.trust_env = False
     made.headers.update({"User-Agent": "bilan", "Accept-Encoding": "identity"})
-    if settings.tls is not None:
-        if settings.tls.authorities is not None:
-            made.verify = str(home / settings.tls.authorities)
-        if settings.tls.certificate is not None and settings.tls.key is not None:
-            made.cert = (str(home / settings.tls.certificate), str(home / settings.tls.key))
-    if settings.login is not None:
-        made.auth = _auth(settings.login, _secret(settings, settings.login, home))
+    if secured is not None:
+        if secured.authorities is not None:
+            made.verify = str(home / secured.authorities)
+        if secured.certificate is not None and secured.key is not None:
+            made.cert = (str(home / secured.certificate), str(home / secured.key))
+    if login is not None:
+        made.auth = _auth(login, _secret(name, login, home))
     return made
 
 
@@ -204,7 +204,7 @@ def _auth(login: Login, secret: str) -> AuthBase:
     return _Header(login.header or "", secret)
 
 
-def _secret(settings: DicomwebSource, login: Login, home: Path) -> str:
+def _secret(name: str, login: Login, home: Path) -> str:
     try:
         if login.secret.file is not None:
             found = (home / login.secret.file).read_text(encoding="utf-8").strip()
@@ -214,7 +214,7 @@ def _secret(settings: DicomwebSource, login: Login, home: Path) -> str:
         found = ""
     if not found or not found.isprintable():
         raise SourceUnreachableError(
-            f"source {settings.name}: its secret cannot be read; see login.secret (one line, in a file that Bilan's"
+            f"source {name}: its secret cannot be read; see login.secret (one line, in a file that Bilan's"
             " account can read or in the environment of the service)"
         )
     return found

@@ -144,7 +144,7 @@ class Dimse:
     def close(self) -> None:
         """End the association."""
         if self.association is not None:
-            _end(self.association, self.connection)
+            dicom_network.end(self.association, self.connection)
             self.association = None
 
     def _find(self, level: str, **query: str) -> list[Attributes]:
@@ -256,7 +256,7 @@ class Dimse:
             **more,
         )
         if not association.is_established:
-            _end(association, self.connection)
+            dicom_network.end(association, self.connection)
             if association.is_rejected:
                 raise SourceUnreachableError(
                     f"source {settings.name}: the PACS refuses us; does it know {settings.calling_ae_title}, and is"
@@ -355,18 +355,6 @@ class Dimse:
             reason = json.loads(path.read_text(encoding="utf-8"))["reason"]
             self.refused = "FILE_TOO_LARGE" if reason == "FILE_TOO_LARGE" else "NOT_FETCHED"
             path.unlink()
-
-
-def _end(association: Association, connection: socket.socket | None) -> None:
-    if association.is_established:
-        association.release()
-    else:
-        association.abort()
-    if association.is_alive():
-        association.join(5)
-    dicom_network.forget_unfinished(association)
-    if connection is not None:
-        connection.close()  # pynetdicom leaves it to the collector when the peer hangs up
 
 
 def _attributes(row: Dataset | None, keywords: list[str]) -> Attributes:

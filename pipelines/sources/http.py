@@ -90,8 +90,17 @@ class Web:
                 " DICOMweb root?"
             ) from None
 
-    def ask(self, path: str, query: Mapping[str, str], accept: str, read: Callable[[requests.Response], T]) -> T:
-        """Get one resource, trying again while that may help.
+    def ask(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        accept: str,
+        read: Callable[[requests.Response], T],
+        *,
+        body: bytes | None = None,
+        kind: str = "",
+    ) -> T:
+        """Get one resource, or with a `body` (of this `kind`, a media type) post to it, again while that may help.
 
         Raises
         ------
@@ -104,10 +113,12 @@ class Web:
         """
         for last in patience.attempts(self.attempts, self.waits):
             try:
-                with self.session.get(
+                with self.session.request(
+                    "GET" if body is None else "POST",
                     f"{self.url}/{path}",
                     params=dict(query),
-                    headers={"Accept": accept},
+                    headers={"Accept": accept, **({"Content-Type": kind} if kind else {})},
+                    data=body,
                     timeout=self.timeout,
                     stream=True,
                     allow_redirects=False,
@@ -150,7 +161,7 @@ class Web:
         if status in BUSY:
             self.waits.extend(_seconds(response.headers.get("Retry-After")))
             raise BrokenAnswerError
-        if status not in (200, 204):
+        if status not in (200, 202, 204):
             raise NotHandedOverError
 
 

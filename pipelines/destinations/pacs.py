@@ -1,0 +1,115 @@
+"""Result objects to a PACS, by STOW-RS or by C-STORE.
+
+References
+----------
+DICOM PS3.18 10.5 (store transaction), PS3.4 annex B (storage).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pynetdicom import AE
+
+from inference.result_objects import Object
+from pipelines.errors import NotSentError, SourceUnreachableError
+from pipelines.result_settings import CstoreTarget, StowTarget
+from pipelines.sources import dicom_network, dicomweb, patience, tls
+from pipelines.sources.http import BrokenAnswerError, NotHandedOverError, Web
+
+if TYPE_CHECKING:
+    import requests
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+LARGEST_ANSWER = 4 << 20
+FAILED_SEQUENCE = "00081198"
+SUCCESS = 0x0000
+NAME = "results.objects"
+
+
+def send(target: StowTarget | CstoreTarget, home: Path, objects: Sequence[Object]) -> None:
+    """Send the objects of one study; on return the PACS has confirmed all of them.
+
+    What it was sent before replaces itself: the same result has the same identifiers.
+
+    Raises
+    ------
+    NotSentError
+        If it did not confirm all of them, in all attempts.
+    """
+    try:
+        if isinstance(target, StowTarget):
+            _stow(target, home, objects)
+        else:
+            _store(target, home, objects)
+    except SourceUnreachableError as error:
+        raise NotSentError(str(error)) from None
+
+
+def _stow(target: StowTarget, home: Path, objects: Sequence[Object]) -> None:
+    session = dicomweb.session(NAME, target.login, target.tls, home)
+    web = Web(NAME, target.url, session, target.timeout_seconds, target.attempts)
+    boundary = secrets.token_hex(16)
+    parts = [
+        b"--%b\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % (boundary.encode(), one.data) for one in objects
+    ]
+    body = b"".join([*parts, b"--%b--\r\n" % boundary.encode()])
+    kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
+
+    def confirmed(response: requests.Response) -> bool:
+        try:
+            answer = json.loads(b"".join(web.blocks(response, LARGEST_ANSWER)))
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(answer, dict) and not answer.get(FAILED_SEQUENCE)
+
+    try:
+        whole = web.ask("studies", {}, "application/dicom+json", confirmed, body=body, kind=kind)
+    except NotHandedOverError:
+        whole = False
+    except BrokenAnswerError:
+        raise NotSentError(f"{NAME}: the PACS does not answer; see url, and whether it is running") from None
+    if not whole:
+        raise NotSentError(f"{NAME}: the PACS refuses what is sent; ask whoever runs it whether we may store")
+
+
+def _store(target: CstoreTarget, home: Path, objects: Sequence[Object]) -> None:
+    with TemporaryDirectory(dir=home / "spool") as folder:
+        paths = []
+        for number, one in enumerate(objects):
+            paths.append(Path(folder) / f"{number}.dcm")
+            paths[-1].write_bytes(one.data)
+        dicom_network.prepare(Path(folder))
+        for last in patience.attempts(target.attempts):
+            said = _stored(target, home, sorted({one.sop_class for one in objects}), paths)
+            if said is None:
+                return
+            if last:
+                raise NotSentError(said)
+
+
+def _stored(target: CstoreTarget, home: Path, classes: list[str], paths: list[Path]) -> str | None:
+    """Send files over one association; return what went wrong."""
+    entity = AE(target.calling_ae_title)
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = target.timeout_seconds
+    entity.connection_timeout = target.timeout_seconds
+    for name in classes:
+        entity.add_requested_context(name, EXPLICIT)
+    secured = tls.client(NAME, tls.at_home(target.tls, home))
+    more: dict[str, Any] = {} if secured is None else {"tls_args": (secured, target.host)}
+    with dicom_network.association(entity, target.host, target.port, target.ae_title, **more) as association:
+        if not association.is_established:
+            return f"{NAME}: no association with the PACS; see host, port, titles and tls, and the firewall"
+        for path in paths:
+            try:
+                status = association.send_c_store(path).get("Status")
+            except (RuntimeError, ValueError):
+                status = None
+            if status != SUCCESS:
+                return f"{NAME}: the PACS refuses what is sent; does it take these kinds of objects (SR, GSPS) from us?"
+    return None
