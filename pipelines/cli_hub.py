@@ -117,6 +117,27 @@ def hub_import(
     raise typer.Exit(0 if all(each["taken"] for each in told) else 1)
 
 
+@hub_app.command("serve")
+def hub_serve(
+    home: Home = HOME,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8443,
+) -> None:
+    """Serve the portfolio, and take the bundles that sites put (HTTPS PUT /bundles/...).
+
+    Example: bilan hub serve --home /srv/hub --host 0.0.0.0 --port 8443
+    """
+    from pipelines import serve  # noqa: PLC0415
+    from pipelines.config_hub import hub_store  # noqa: PLC0415
+    from pipelines.hub import HubError  # noqa: PLC0415
+
+    with clear_errors():
+        config = _load(home)
+        if not hub_store(config.home).exists():
+            raise HubError("this home is no hub yet; run `bilan hub init`")
+        serve.run(config, host, port, hub=True)
+
+
 @hub_app.command("refusals")
 def hub_refusals(home: Home = HOME, as_json: AsJson = False) -> None:
     """List what was refused and why, the newest first.

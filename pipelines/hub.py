@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipelines.config import Config
 from pipelines.config_hub import Hub, hub_published, hub_store, opening_key
 from pipelines.errors import BilanError
-from warehouse import hub_import, hub_sites, publish, signature
-from warehouse.bundle_file import LIMIT
-from warehouse.connect import HUB, writer
+from warehouse import bundle_file, hub_import, hub_sites, publish, signature
+from warehouse.bundle_file import LIMIT, BundleFileError
+from warehouse.connect import HUB, reader, writer
 from warehouse.hub_import import Outcome, Rules
 from warehouse.hub_sites import PartnerSite
 
@@ -92,6 +92,28 @@ def take(config: Config, files: Sequence[bytes], now: datetime | None = None) ->
     outcomes = hub_import.take(_store(config), files, rules, config.machine.writer_wait_minutes)
     _publish(config)
     return outcomes
+
+
+def receive(config: Config, content: bytes, now: datetime | None = None) -> str | None:
+    """Take one bundle that came over the network; return None, or the code of the refusal.
+
+    What no site of ours has signed is refused without a trace in the database: anybody can knock, and the log of
+    refusals is of sites, not of floods.
+    """
+    key = opening_key(config.home)
+    try:
+        bundle = bundle_file.read(content, signature.opening_key(key) if key.exists() else None)
+    except BundleFileError as error:
+        return error.reason
+    with reader(hub_published(config.home), HUB) as connection:
+        known = {site.site: site.key for site in hub_sites.sites(connection)}
+    if bundle.site not in known:
+        return "UNKNOWN_SITE"
+    if bundle.key != known[bundle.site]:
+        return "OTHER_KEY"
+    if not signature.signed_by(bundle.key, bundle.payload.encode(), bytes.fromhex(bundle.signature)):
+        return "BAD_SIGNATURE"
+    return take(config, [content], now)[0].reason
 
 
 def read(paths: Sequence[Path]) -> list[bytes]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from inference import reasons
+from pipelines import hub as hubs
 from pipelines import retry, users
 from pipelines.config import Config
 from pipelines.config_hub import hub_published, hub_store
@@ -21,6 +22,7 @@ from pipelines.errors import BilanError
 from pipelines.shown import Shown
 from pipelines.viewing import Viewing
 from reports.web.app import create
+from reports.web.bundles import with_bundles
 from reports.web.settings import Provider, Services, SiteInfo, WebSettings
 from warehouse.published import Published
 from warehouse.web_sessions import Limits
@@ -121,8 +123,8 @@ def _doctor(home: Path) -> list[dict[str, Any]]:
     return [result.as_dict() for result in doctor.examine(home)]
 
 
-def run(config: Config, host: str, port: int) -> None:
-    """Serve until stopped.
+def run(config: Config, host: str, port: int, *, hub: bool = False) -> None:
+    """Serve until stopped; as a `hub`, sites' machines can put their bundles too.
 
     Raises
     ------
@@ -139,7 +141,10 @@ def run(config: Config, host: str, port: int) -> None:
     told = settings(config)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("bilan").setLevel(logging.INFO)
-    application = create(replace(told, hosts=(*told.hosts, host)), services(config))
+    told = replace(told, hosts=(*told.hosts, host))
+    application = create(told, services(config))
+    if hub:
+        application = with_bundles(application, told, partial(hubs.receive, config))
     uvicorn.run(
         application,
         host=host,

@@ -8,14 +8,19 @@ import ipaddress
 import json
 import re
 import shutil
+import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,13 +28,17 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from pipelines import config as configuration
-from pipelines import export, hub, users
+from pipelines import export, hub, serve, users
 from pipelines.bundle_transport import TransportError
 from pipelines.cli import app
 from pipelines.config import Config
 from pipelines.config_hub import Export, export_folder
 from pipelines.hub import CardError, HubError
+from reports.web.app import create
+from reports.web.bundles import with_bundles
+from reports.web.settings import Services
 from warehouse import audit, connect, hub_sites
+from warehouse.bundle_file import LIMIT
 from warehouse.connect import HUB, reader
 from warehouse.sent import NotApprovedError
 
@@ -353,3 +362,76 @@ def test_the_commands_do_it_all(home: Config, tmp_path: Path) -> None:
     assert said[0]["reason"] == "REPLAYED" and said[0]["sentence"].startswith("This very bundle")
     assert "This very bundle was taken before" in bilan("hub", "refusals", *there)
     bilan("hub", "import", str(tmp_path / "nothing"), *there, code=2)
+
+
+# --- The hub's door ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def door(partner: Config) -> Iterator[tuple[str, Path]]:
+    """The hub as it is served, over TLS, on a free port of this machine."""
+    pem, key = certificate(partner.home, "127.0.0.1")
+    told = serve.settings(partner)
+    app_ = with_bundles(create(told, Services()), told, partial(hub.receive, partner))
+    server = uvicorn.Server(
+        uvicorn.Config(app_, port=0, ssl_certfile=str(pem), ssl_keyfile=str(key), log_config=None, http="h11")
+    )
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"https://127.0.0.1:{listening.getsockname()[1]}", pem
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+def test_a_site_puts_its_bundles_into_a_real_hub(
+    home: Config, partner: Config, door: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, pem = door
+    registered(partner, home, tmp_path)
+    ready = sending(home, address=address, authorities=str(pem), hub_key=hub.init(partner))
+    approved(ready)
+    assert export.run(ready, SITE, MONTH)["taken"] == ["taken by the hub"]
+    assert export.run(ready, SITE, MONTH)["taken"] == ["the hub had it before"]
+    with reader(partner.home / "data" / "hub_published.duckdb", HUB) as connection:
+        assert [row["month"] for row in hub_sites.months(connection, "2000-01")] == [MONTH]
+    # The portfolio answers beside it.
+    assert requests.get(f"{address}/sign-in", verify=str(pem), timeout=10).status_code == 200
+
+
+def test_the_door_opens_to_signatures_alone(
+    home: Config, partner: Config, door: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, pem = door
+    approved(home)
+    content = Path(export.run(home, SITE, MONTH)["bundle"]).read_bytes()
+
+    def put(body: bytes, method: str = "PUT", host: str | None = None) -> tuple[int, str | None]:
+        answer = requests.request(
+            method,
+            f"{address}/bundles/x",
+            data=body,
+            verify=str(pem),
+            timeout=10,
+            headers={"host": host} if host else {},
+        )
+        return answer.status_code, answer.headers.get("bilan-refusal")
+
+    assert put(content) == (409, "UNKNOWN_SITE")
+    registered(partner, home, tmp_path)
+    assert put(b"hello") == (409, "UNREADABLE")
+    assert put(b" " * (LIMIT + 1)) == (413, "TOO_LARGE")
+    assert put(content.replace(b"westbrook_", b"x").replace(b'restates\\":false', b'restates\\":true ')) == (
+        409,
+        "BAD_SIGNATURE",
+    )
+    assert put(content, "POST")[0] == 405 and put(content, "GET")[0] == 405
+    assert put(content, host="evil.example")[0] == 400
+    with reader(partner.home / "data" / "hub_published.duckdb", HUB) as connection:
+        assert hub_sites.refusals(connection) == [] and hub_sites.months(connection, "2000-01") == []
+    assert put(content) == (200, None)
+    assert put(content) == (208, "REPLAYED")
