@@ -138,6 +138,28 @@ def hub_serve(
         serve.run(config, host, port, hub=True)
 
 
+@hub_app.command("review")
+def hub_review(
+    quarter: Annotated[str, typer.Option(help="Quarter, such as 2026-Q3.")],
+    out: Annotated[Path, typer.Option(help="PDF to write.")],
+    group: Annotated[str, typer.Option(help="Sites of this group (default: all sites).")] = "",
+    manager: Annotated[str, typer.Option(help="Sites of this partnership manager.")] = "",
+    language: Annotated[str, typer.Option(help="fr or en.")] = "fr",
+    home: Home = HOME,
+) -> None:
+    """Make the quarterly business review of a group, a manager's sites or all of them.
+
+    Example: bilan hub review --group armor --quarter 2026-Q3 --language fr --out armor-2026-Q3.pdf --home /srv/hub
+    """
+    from pipelines import hub  # noqa: PLC0415
+
+    if language not in ("fr", "en"):
+        raise typer.BadParameter("write fr or en")
+    with clear_errors():
+        hub.review(_load(home), quarter, out, group=group, manager=manager, code=language)
+    typer.echo(out)
+
+
 @hub_app.command("refusals")
 def hub_refusals(home: Home = HOME, as_json: AsJson = False) -> None:
     """List what was refused and why, the newest first.

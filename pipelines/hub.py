@@ -11,10 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines import users
 from pipelines.config import Config
 from pipelines.config_hub import Hub, hub_published, hub_store, opening_key
 from pipelines.errors import BilanError
-from warehouse import bundle_file, hub_import, hub_sites, publish, signature
+from warehouse import bundle_file, hub_import, hub_sites, portfolio_notes, publish, signature
 from warehouse.bundle_file import LIMIT, BundleFileError
 from warehouse.connect import HUB, reader, writer
 from warehouse.hub_import import Outcome, Rules
@@ -114,6 +115,35 @@ def receive(config: Config, content: bytes, now: datetime | None = None) -> str 
     if not signature.signed_by(bundle.key, bundle.payload.encode(), bytes.fromhex(bundle.signature)):
         return "BAD_SIGNATURE"
     return take(config, [content], now)[0].reason
+
+
+def review(config: Config, text: str, out: Path, *, group: str = "", manager: str = "", code: str = "fr") -> None:
+    """Write the quarterly review of a group's or a manager's sites, or of all, as a PDF.
+
+    Raises
+    ------
+    HubError
+        If the text is no quarter, or no site fits.
+    """
+    from reports import business_review, pages  # noqa: PLC0415 - loads much
+    from reports.language import language  # noqa: PLC0415
+    from reports.portfolio import portfolio  # noqa: PLC0415
+
+    try:
+        quarter = business_review.quarter(text)
+    except ValueError as error:
+        raise HubError(str(error)) from None
+    now = datetime.now(UTC)
+    versions = [model.version for model in (config.machine.hub or Hub()).models]
+    with reader(hub_published(config.home), HUB) as connection:
+        found = portfolio(connection, versions, now.date())
+    lines = [line for line in found.lines if group in ("", line.site.site_group) and manager in ("", line.site.manager)]
+    if not lines:
+        raise HubError("no site of this group or manager; `bilan hub register` sets both")
+    words = language(code)
+    title = group or manager or words.text("Portfolio")
+    notes = portfolio_notes.notes(users.store(config))
+    pages.write(out, business_review.review(lines, quarter, words, title, notes, now))
 
 
 def read(paths: Sequence[Path]) -> list[bytes]:

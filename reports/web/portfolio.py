@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reports import portfolio_book, small_charts
+from reports import business_review, portfolio_book, small_charts
 from reports.attention import RULES, Reason, next_step, sentence
 from reports.language import Language, message
 from reports.portfolio import Line, Portfolio, portfolio
@@ -24,6 +25,7 @@ from warehouse.accounts import EVERY_SITE
 WHO = frozenset({PARTNERSHIP_MANAGER})
 GROUP = "group:"
 PAGE = 50
+MOST_IN_REVIEW = 200  # sites: more is no review of one partner
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILTERS: dict[str, tuple[str, Callable[[Line], str]]] = {
     "country": (message("Country"), lambda line: line.site.country),
@@ -111,6 +113,7 @@ def show(visit: Visit) -> Response:
         query=_query(visit),
         funnel=_funnel(visit.words, lines),
         attention=len(wanted(visit, lines, snoozed)),
+        quarters=_quarters(found.span),
     )
 
 
@@ -146,6 +149,34 @@ def export(visit: Visit) -> Response:
         media_type=XLSX,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def review(visit: Visit) -> Response:
+    """Return the quarter of the sites that the filters leave as a PDF."""
+    found = whole(visit)
+    lines = chosen(visit, own(visit.who, found.lines)) if found else []
+    try:
+        asked = business_review.quarter(visit.request.query_params.get("quarter", ""))
+    except ValueError:
+        raise HTTPException(400) from None
+    if not lines or len(lines) > MOST_IN_REVIEW:
+        raise HTTPException(400)
+    audited(visit, "portfolio_exported", sites=len(lines))
+    query = visit.request.query_params
+    title = query.get("group") or query.get("manager") or visit.words.text("Portfolio")
+    notes = portfolio_notes.notes(visit.app.store)
+    content = business_review.review(lines, asked, visit.words, title, notes, visit.app.services.now())
+    return Response(
+        content,
+        media_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="review-{asked.year}-Q{asked.number}.pdf"'},
+    )
+
+
+def _quarters(span: Sequence[str]) -> list[str]:
+    """Return the last four quarters that are over in the months shown, the newest first."""
+    ends = [month for month in span if month[5:] in ("03", "06", "09", "12")]
+    return [f"{month[:4]}-Q{int(month[5:]) // 3}" for month in reversed(ends)][:4]
 
 
 def wanted(visit: Visit, lines: Sequence[Line], snoozed: dict[tuple[str, str], date]) -> list[Wanted]:
@@ -235,4 +266,5 @@ ROWS = (
     Row("/portfolio", "portfolio", show, WHO, menu=message("Portfolio")),
     Row("/portfolio/attention", "portfolio_attention", attention, WHO, part="portfolio"),
     Row("/portfolio/export", "portfolio_export", export, WHO, part="portfolio"),
+    Row("/portfolio/review", "portfolio_review", review, WHO, part="portfolio"),
 )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.testclient import TestClient
@@ -214,3 +215,16 @@ def test_a_machine_that_is_no_hub_says_so(settings: WebSettings, services: Any, 
     browser.post("/sign-in", data={"csrf": token, "login": "partnership_manager", "password": "Tibia-plateau-1847!"})
     assert "This machine is no hub" in browser.get("/portfolio").text
     assert browser.get("/portfolio/sites/north").status_code == 404
+
+
+def test_the_quarterly_review_is_of_own_sites(persona: Persona, store: AppStore) -> None:
+    narrowed(store, "group:armor")
+    browser = persona("partnership_manager")
+    answer = browser.get("/portfolio/review?quarter=2026-Q3&group=armor")
+    assert answer.headers["content-type"] == "application/pdf"
+    with pypdfium2.PdfDocument(answer.content) as document:
+        text = " ".join(page.get_textpage().get_text_range() for page in document)
+    assert "Clinique de l’Est" in text.replace("'", "’") and "South Hospital" not in text and "Ouest" not in text
+    assert 'href="/portfolio/review?quarter=2026-Q3"' in browser.get("/portfolio").text
+    for query in ("", "?quarter=2026-Q9", "?quarter=2026-Q3&group=loire"):
+        assert browser.get(f"/portfolio/review{query}").status_code == 400

@@ -80,6 +80,7 @@ ALLOWED: dict[str, set[str] | str] = {
     "portfolio": MANAGERS,
     "portfolio_attention": MANAGERS,
     "portfolio_export": MANAGERS,
+    "portfolio_review": MANAGERS,
     "portfolio_site": MANAGERS,
     "portfolio_note": MANAGERS,
     "portfolio_unnote": MANAGERS,
