@@ -1,8 +1,8 @@
-"""`bilan backfill`: commands for whoever runs an installation."""
+"""`bilan backfill` and `bilan alarms`: commands for whoever runs an installation."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -40,3 +40,55 @@ def backfill(
     else:
         say(f"{result['nights']} nights, {result['studies']} studies in {result['seconds']:.0f} s: {result['status']}")
     raise typer.Exit(0 if result["status"] == "complete" else 1)
+
+
+def alarms(
+    site: SiteName,
+    test: Annotated[bool, typer.Option("--test", help="Send a message that only tries each address.")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Look now, and tell who is to be told, as the sensor does.")
+    ] = False,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Show a site's alarms: those open now, then those that ended last. Exit 1 if one is open or was not told.
+
+    Example: bilan alarms --site saint-aubin --now
+    """
+    from pipelines import alarms as use_case  # noqa: PLC0415
+    from pipelines import config as configuration  # noqa: PLC0415
+    from reports import notice  # noqa: PLC0415
+    from reports.language import language  # noqa: PLC0415
+
+    with clear_errors():
+        config = configuration.load(home)
+        if test:
+            result = use_case.trial(config, site)
+            for channel, became in result.items():
+                say(f"{channel}: {became}")
+            if not result:
+                say("no address: see alarms in the site's file")
+            raise typer.Exit(0 if result and set(result.values()) == {"sent"} else 1)
+        failed = use_case.run(config, site, datetime.now(UTC)) if now else []
+        found = use_case.known(config, site)
+    words = language("en")
+    rows = [
+        {
+            "cause": alarm.cause,
+            "subject": alarm.subject,
+            "since": alarm.opened_at.isoformat(timespec="seconds"),
+            "ended": alarm.ended_at.isoformat(timespec="seconds") if alarm.ended_at else None,
+            "figures": dict(alarm.figures),
+            "text": notice.sentence(words, alarm.cause, alarm.subject, alarm.figures),
+        }
+        for alarm in found
+    ]
+    if as_json:
+        print_json({"site": site, "alarms": rows, "not_told": failed})
+    else:
+        for row in rows:
+            until = f" to {row['ended']}" if row["ended"] else ""
+            typer.echo(f"{'over' if row['ended'] else 'OPEN'}  {row['since']}{until}  {row['cause']}: {row['text']}")
+        for line in failed:
+            say(f"not told: {line}")
+    raise typer.Exit(1 if failed or any(row["ended"] is None for row in rows) else 0)

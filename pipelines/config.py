@@ -19,6 +19,7 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+from pipelines.config_alarms import Alarms
 from pipelines.config_cluster import Cluster
 from pipelines.config_hub import Export, Hub
 from pipelines.config_web import Web
@@ -36,6 +37,8 @@ REMEDIES = {
     "pacs_link": "write an address that starts with http:// or https://, without spaces or quotes",
     "ai_seen": "write OBX:CODE, a segment and field such as ZAI-2, or the address of a FHIR extension",
     "hour": 'write a time as "HH:MM", with the quotes',
+    "images_by": 'write a time as "HH:MM", with the quotes',
+    "webhook": "write an address such as http://alarms.hospital.lan:8080/bilan, without user, password or query",
     "list_time": 'write a time as "HH:MM", with the quotes',
     "start": 'write a time as "HH:MM", with the quotes',
     "end": 'write a time as "HH:MM", with the quotes',
@@ -147,6 +150,7 @@ class Site(Strict):
     scope: Scope = Scope()
     model: ModelChoice = ModelChoice()
     night: Night = Night()
+    alarms: Alarms = Alarms()
     pacs_link: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>]+$")] | None = None
     targets: Targets = Targets()
     report: Report = Report()
@@ -385,7 +389,7 @@ def _problem(name: str, kind: type[Strict], item: Any) -> Problem:
         return Problem(name, f"{field}.type", f"write one of: {', '.join(SOURCE_TYPES)}")
     if item["type"] in ("missing", "union_tag_not_found"):
         return Problem(name, field, "missing: add it (see the example that `bilan init` writes)")
-    if item["type"] == "string_pattern_mismatch" and "recipients" in item["loc"]:
+    if item["type"] == "string_pattern_mismatch" and {"recipients", "mail"} & set(item["loc"]):
         return Problem(name, field, "write one address such as head@hospital.example")
     if item["type"] in ("string_pattern_mismatch", "string_type") and str(item["loc"][-1]) in REMEDIES:
         return Problem(name, field, REMEDIES[str(item["loc"][-1])])

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import smtplib
-import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any
 
-from pipelines import report_choice
+from pipelines import mail, report_choice
 from pipelines.config import Config
-from pipelines.errors import BilanError, ConfigError, Problem
+from pipelines.errors import BilanError
 from pipelines.report_settings import Smtp
 from reports.cover import Cover, cover
 from warehouse import delivery
@@ -50,8 +49,8 @@ def send(config: Config, result: dict[str, Any]) -> list[str]:
             told.append("had this issue before: not sent again")
             continue
         try:
-            _post(server, _password(config, server), message(server, address, words, pdf))
-        except _NOT_TAKEN as error:
+            mail.post(server, mail.password_of(config, server), message(server, address, words, pdf))
+        except mail.NOT_TAKEN as error:
             delivery.release(config.warehouse, wanted, wait)
             raise DeliveryError(_remedy(error)) from None
         except (OSError, smtplib.SMTPException):
@@ -62,19 +61,6 @@ def send(config: Config, result: dict[str, Any]) -> list[str]:
         delivery.settle(config.warehouse, wanted, datetime.now(UTC), wait)
         told.append(SENT)
     return told
-
-
-class NotTakenError(Exception):
-    """The server was not reached, or refused before the message was handed over."""
-
-
-_NOT_TAKEN = (
-    NotTakenError,
-    smtplib.SMTPRecipientsRefused,
-    smtplib.SMTPSenderRefused,
-    smtplib.SMTPDataError,
-    smtplib.SMTPHeloError,
-)
 
 
 def message(server: Smtp, address: str, words: Cover, pdf: Path) -> EmailMessage:
@@ -90,40 +76,9 @@ def message(server: Smtp, address: str, words: Cover, pdf: Path) -> EmailMessage
     return made
 
 
-def _post(server: Smtp, password: str | None, made: EmailMessage) -> None:
-    context = ssl.create_default_context()
-    try:
-        connection: smtplib.SMTP = (
-            smtplib.SMTP_SSL(server.host, server.port, timeout=server.seconds, context=context)
-            if server.security == "tls"
-            else smtplib.SMTP(server.host, server.port, timeout=server.seconds)
-        )
-    except (OSError, smtplib.SMTPException):
-        raise NotTakenError("connect") from None
-    with connection:
-        try:
-            if server.security == "starttls":
-                connection.starttls(context=context)
-            if server.user is not None:
-                connection.login(server.user, password or "")
-        except (OSError, smtplib.SMTPException):
-            raise NotTakenError("login") from None
-        connection.send_message(made)
-
-
-def _password(config: Config, server: Smtp) -> str | None:
-    if server.password_file is None:
-        return None
-    try:
-        return (config.home / server.password_file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        problem = Problem("bilan.yaml", "smtp.password_file", "the file cannot be read; correct the path or its mode")
-        raise ConfigError([problem]) from None
-
-
 def _remedy(error: Exception) -> str:
-    if isinstance(error, NotTakenError) and str(error) == "connect":
+    if isinstance(error, mail.NotTakenError) and str(error) == "connect":
         return "the mail server cannot be reached; see smtp.host, port and security in bilan.yaml"
-    if isinstance(error, NotTakenError):
+    if isinstance(error, mail.NotTakenError):
         return "the mail server refuses encryption or login; see smtp.security, user and password_file in bilan.yaml"
     return "the mail server refuses sender, recipient or message; ask whoever runs it, or see report.recipients"

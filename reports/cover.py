@@ -19,10 +19,15 @@ class Cover:
     file: str
 
 
+def one_line(text: str) -> str:
+    """Return `text` without anything that could begin another line or header."""
+    return _CONTROL.sub(" ", text).strip()
+
+
 def cover(code: str, site: str, month: str, issue: int) -> Cover:
     """Return the words for a site, in its language; its name is one line, whatever it holds."""
     words = language(code)
-    name = _CONTROL.sub(" ", site).strip()
+    name = one_line(site)
     when = words.month(month)
     subject = words.text("%(site)s: monthly report of %(month)s", site=name, month=when)
     parts = [words.text("The monthly report of %(month)s is attached, as a PDF.", month=when)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from pipelines import late
+from pipelines import alarms, late
 from pipelines.defs.resources import BilanHome
 from pipelines.defs.schedules import MONTH_JOB, NIGHT_JOB
 
@@ -90,7 +90,20 @@ def open_months(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterato
                 yield _request(site, "month", month, f"{site}-{month}-{changed_at.isoformat()}")
 
 
-SENSORS = (sites, missed_nights, missed_months, late_images, open_months)
+@dg.sensor(name="alarms", job_name=NIGHT_JOB, minimum_interval_seconds=600, default_status=RUNNING)
+def tell_alarms(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.SkipReason:
+    """Look at what is amiss at each site and tell who is to be told; asks for no run."""
+    config, now = home.load(), _evaluated_at()
+    told = []
+    for site in () if config.machine.simulated_clock else config.sites:
+        failed = alarms.run(config, site, now)
+        told += [f"{site}: {line}" for line in failed]
+        for line in failed:
+            context.log.warning("%s: %s", site, line)
+    return dg.SkipReason("; ".join(told) or "looked at every site")
+
+
+SENSORS = (sites, missed_nights, missed_months, late_images, open_months, tell_alarms)
 
 
 def _busy(instance: dg.DagsterInstance, site: str) -> bool:

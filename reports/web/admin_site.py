@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from starlette.responses import RedirectResponse, Response
 
+from reports import notice
 from reports.language import message
 from reports.web.admin_users import WHO
 from reports.web.row import Row
 from reports.web.trail import audited
 from reports.web.visit import Visit, missing
+from warehouse import alarms as kept
 from warehouse import upkeep
 
 DONE = {
@@ -21,10 +23,19 @@ RETRIED = ("quarantined", "not_dicom", "not_hl7")
 
 
 def nights(visit: Visit) -> Response:
-    """Show the last nights of the site."""
+    """Show the alarms and the last nights of the site."""
     with visit.app.published.connection() as connection:
         found = upkeep.nights(connection, visit.here.site)
-    return visit.page("admin_nights.html.j2", nights=found, runs=visit.app.services.runs())
+    with visit.app.store.reading() as store:
+        alarms = [
+            (alarm, visit.words.text(notice.NAMES[alarm.cause]), _sentence(visit, alarm))
+            for alarm in kept.alarms(store, visit.here.site, 10)
+        ]
+    return visit.page("admin_nights.html.j2", nights=found, alarms=alarms, runs=visit.app.services.runs())
+
+
+def _sentence(visit: Visit, alarm: kept.Alarm) -> str:
+    return notice.sentence(visit.words, alarm.cause, alarm.subject, alarm.figures)
 
 
 def quarantine(visit: Visit) -> Response:

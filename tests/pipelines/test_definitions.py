@@ -43,7 +43,10 @@ def test_the_graph_is_the_one_documented(home: Path) -> None:
         "monthly_report": {"site_month"},
     }
     checks = {key.name for key in graph.asset_check_keys}
-    assert checks == {"conservation", "missing_times", "sudden_silence", "positive_rate_jump", "model_hash"}
+    assert checks == {
+        *("conservation", "missing_times", "sudden_silence", "positive_rate_jump", "model_hash"),
+        *("no_images", "ris_silent", "source_unreachable", "quarantine_rising", "positive_rate", "night_late"),
+    }
 
 
 def test_every_site_has_its_schedules_in_its_own_zone(home: Path) -> None:

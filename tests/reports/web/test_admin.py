@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from warehouse import accounts, audit
+from reports.web.settings import WebSettings
+from warehouse import accounts, alarms, audit, connect
 from warehouse.app_store import AppStore
 from warehouse.audit import Actor, Filter
 
@@ -122,3 +123,21 @@ def test_screens_of_a_machine_without_data_say_so(persona: Persona) -> None:
     admin = persona("administrator")
     assert admin.get("/site/north/nights").status_code == 503
     assert "No image was analysed yet." in admin.get("/admin/machine").text
+
+
+def test_the_alarms_of_the_site_stand_above_its_nights(
+    persona: Persona, store: AppStore, settings: WebSettings, clock: Any
+) -> None:
+    connect.migrate(settings.published)
+    admin = persona("administrator")
+    assert "Alarms" not in admin.get("/site/north/nights").text
+    gone = alarms.Cause("ris_silent", figures={"usual": 12})
+    there = alarms.Cause("source_unreachable", "<b>pacs</b>")
+    alarms.settle(store, "north", [gone], clock())
+    alarms.settle(store, "north", [there], clock())
+    page = admin.get("/site/north/nights").text
+    assert page.index("The source &lt;b&gt;pacs&lt;/b&gt; could not be read.") < page.index(
+        "12 on this weekday as a rule"
+    )
+    assert page.index("still there") < page.index("over</span>")
+    assert "Alarms" not in admin.get("/site/south/nights").text
