@@ -9,7 +9,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from inference.description import describe, embedded, file_sha256
+from inference.engine import onnx_usable
 from inference.errors import BundleError, ModelOutputError
 from inference.network import ARCHITECTURE, FractureNet
 
@@ -68,8 +72,14 @@ class Model:
     forward: Forward
 
 
-def load(path: Path) -> Model:
+def load(path: Path, engine: str = "torch") -> Model:
     """Read, check and load a bundle.
+
+    Parameters
+    ----------
+    engine
+        What runs the embedded network: ``torch``, the reference, or ``onnx`` (ONNX Runtime), where it is
+        installed. Bundles in TorchScript and ONNX bring their own.
 
     Raises
     ------
@@ -89,8 +99,11 @@ def load(path: Path) -> Model:
             "install the bundle again from its source."
         )
     given, points = description["input"], description["operating_points"]
+    opener: dict[str, Callable[[Path, str], Forward | FractureNet]]
     opener = {"safetensors": _safetensors, "torchscript": _torchscript, "onnx": _onnx}
     run = opener[description["format"]](weights, description["architecture"])
+    if isinstance(run, FractureNet):
+        run = _exported(run, given["size"]) if engine == "onnx" and onnx_usable() else _torch_forward(run)
     return Model(
         name=description["name"],
         version=description["version"],
@@ -115,7 +128,7 @@ def _prepared(run: Forward, channels: int, mean: float, std: float) -> Forward:
     return forward
 
 
-def _safetensors(weights: Path, architecture: str) -> Forward:
+def _safetensors(weights: Path, architecture: str) -> FractureNet:
     if architecture != ARCHITECTURE:
         raise BundleError(
             f"safetensors bundles must have the architecture {ARCHITECTURE}: deliver another "
@@ -127,7 +140,27 @@ def _safetensors(weights: Path, architecture: str) -> Forward:
         network.load_state_dict(state)
     except (SafetensorError, RuntimeError):
         raise BundleError(f"{weights.name} does not fit the architecture {ARCHITECTURE}: export it again.") from None
-    return _torch_forward(network.eval().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _exported(network: FractureNet, size: int) -> Forward:
+    """Hand the network to ONNX Runtime, by way of memory: there is no second file of weights to keep in step."""
+    file = BytesIO()
+    with warnings.catch_warnings():
+        # The exporter that needs no further package is called old; the version of PyTorch is pinned.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (torch.zeros(1, 1, size, size),),
+            file,  # type: ignore[arg-type]
+            input_names=["images"],
+            output_names=["logit", "map"],
+            dynamic_axes={"images": {0: "n"}, "logit": {0: "n"}, "map": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    return _session_forward(_session(file.getvalue()))
 
 
 def _torchscript(weights: Path, architecture: str) -> Forward:
@@ -159,16 +192,10 @@ def _torch_forward(network: torch.nn.Module) -> Forward:
 
 
 def _onnx(weights: Path, architecture: str) -> Forward:
+    if find_spec("onnxruntime") is None:
+        raise BundleError("this bundle is in ONNX format: install the optional part with pip install 'bilan[onnx]'.")
     try:
-        import onnxruntime  # noqa: PLC0415 - an optional part
-    except ImportError:
-        raise BundleError(
-            "this bundle is in ONNX format: install the optional part with pip install 'bilan[onnx]'."
-        ) from None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    try:
-        session = onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+        session = _session(str(weights))
     except Exception as error:  # noqa: BLE001 - onnxruntime's errors share no public base class
         raise BundleError(
             f"{weights.name} is not an ONNX file that the installed onnxruntime can read "
@@ -179,6 +206,18 @@ def _onnx(weights: Path, architecture: str) -> Forward:
             f"{weights.name} must have one input (images) and two outputs (logit, map): "
             "export it again as docs/models.md says."
         )
+    return _session_forward(session)
+
+
+def _session(model: str | bytes) -> Any:
+    import onnxruntime  # noqa: PLC0415 - an optional part
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _session_forward(session: Any) -> Forward:
     name = session.get_inputs()[0].name
 
     def forward(batch: Array) -> tuple[Array, Array]:

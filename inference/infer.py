@@ -277,7 +277,7 @@ def _serve(pipe: Connection, tasks: list[Task], bundle: Path, settings: DecodeSe
 
     torch.set_num_threads(max(1, torch.get_num_threads() // lanes))
     try:
-        model = load(bundle)
+        model = load(bundle, settings.engine)
         pipe.send(_LOADED)
         trial(model)
     except BundleError as error:

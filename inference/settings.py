@@ -50,6 +50,7 @@ class DecodeSettings:
 
     `model_side`: the side in pixels of a model's input, where a picture is for it alone; single-channel
     images are then reduced first, to no less than that (`inference.coarse`). None: every pixel counts.
+    `engine`: ``torch`` or ``onnx`` (see `inference.bundle.load`).
     `pictures`: JPEG and PNG are read too, as they come to an evaluation and never to a night.
     """
 
@@ -59,4 +60,5 @@ class DecodeSettings:
     max_side: int = 1024
     max_pixels: int = 50_000_000
     model_side: int | None = None
+    engine: str = "torch"
     pictures: bool = False

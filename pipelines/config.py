@@ -199,6 +199,7 @@ class Machine(Strict):
     decode_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     decode_memory_mb: Annotated[int, Field(ge=128, le=65536)] = 500
     model_seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
+    engine: Literal["torch", "onnx"] = "torch"
     writer_wait_minutes: Annotated[float, Field(ge=0, le=720)] = 30.0
     smtp: Smtp | None = None
     web: Web = Web()
@@ -260,9 +261,9 @@ class Config:
             return VALIDATED_REGIONS
 
     def decode_settings(self) -> DecodeSettings:
-        """Return the limits of the sandboxed decoder."""
+        """Return the limits of the sandboxed decoder, and what runs the network."""
         machine = self.machine
-        return DecodeSettings(machine.workers, machine.decode_seconds, machine.decode_memory_mb)
+        return DecodeSettings(machine.workers, machine.decode_seconds, machine.decode_memory_mb, engine=machine.engine)
 
     @property
     def warehouse(self) -> Path:

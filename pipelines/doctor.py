@@ -58,7 +58,7 @@ def examine(home: Path) -> list[Result]:
         *results,
         *(
             examination
-            for check in (keys, bundles, machines, report_choices, folders, sources, disk)
+            for check in (keys, engines, bundles, machines, report_choices, folders, sources, disk)
             for examination in check(loaded)
         ),
     ]
@@ -186,6 +186,15 @@ def bundles(loaded: Config) -> Iterator[Result]:
                 except BundleError as error:
                     tried[folder] = Result("", False, "refused", str(error))
             yield replace(tried[folder], name=name)
+
+
+def engines(loaded: Config) -> Iterator[Result]:
+    """ONNX Runtime is installed, where it is to run the network."""
+    from inference import engine  # noqa: PLC0415
+
+    if loaded.machine.engine == "onnx":
+        remedy = engine.fallback("onnx")
+        yield Result("engine", remedy is None, "PyTorch" if remedy else "ONNX Runtime", remedy or "")
 
 
 def machines(loaded: Config) -> Iterator[Result]:

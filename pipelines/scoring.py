@@ -17,7 +17,7 @@ from typing import Any
 
 from PIL import Image
 
-from inference import description, infer
+from inference import description, engine, infer
 from inference.errors import BundleError
 from inference.infer import Inferred, Task
 from pipelines import cluster, intake
@@ -91,6 +91,9 @@ def _infer(
             images = pending.shadow_images(connection, site, bundle.described["sha256"], since)
         if bundle.known:
             models.remember(connection, _row(bundle.described, config.now(site, day)))
+    sentence = engine.fallback(config.machine.engine)
+    if progress and sentence:
+        progress(f"{site}: {sentence}")
     counts: Counter[str] = Counter()
     refused: list[tuple[str, str]] = []
     started = time.monotonic()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference import bundle, description, detect
+from inference import bundle, description, detect, engine
 from inference.errors import BundleError, ModelOutputError
 
 SIZE = 32
@@ -231,3 +231,30 @@ def test_weights_of_another_format_are_refused(tmp_path, format_name, architectu
     with pytest.raises(BundleError, match="export it again"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         bundle.load(tmp_path)
+
+
+def test_onnx_runtime_gives_the_results_of_pytorch():
+    pytest.importorskip("onnx", reason="extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="extra [onnx]")
+    reference, other = (bundle.load(bundle.embedded(), engine) for engine in ("torch", "onnx"))
+    random = np.random.default_rng(3)
+    pictures = [random.random((300, 200)), np.outer(np.linspace(0, 1, 460), np.hanning(380))]
+    for picture in pictures:
+        expected, found = (detect.detect(model, [picture.astype(np.float32)])[0] for model in (reference, other))
+        assert found.score == pytest.approx(expected.score, abs=1e-4)
+        np.testing.assert_allclose(found.heat, expected.heat, atol=1e-4)
+    square = np.zeros((1, 1, reference.input_size, reference.input_size), np.float32)
+    assert not np.array_equal(other.forward(square)[1], reference.forward(square)[1])  # it is another engine
+    both = other.forward(np.repeat(square, 2, axis=0))[0]
+    assert both == pytest.approx(np.repeat(other.forward(square)[0], 2), abs=1e-5)
+
+
+def test_without_onnx_runtime_pytorch_runs_the_network_and_a_sentence_says_so(monkeypatch):
+    monkeypatch.setattr(engine, "PARTS", ("no_such_package",))
+    square = np.full((1, 1, 448, 448), 0.5, np.float32)
+    logits, cells = bundle.load(bundle.embedded(), "onnx").forward(square)
+    expected = bundle.load(bundle.embedded()).forward(square)
+    assert np.array_equal(logits, expected[0])
+    assert np.array_equal(cells, expected[1])
+    assert "pip install 'bilan[onnx]'" in engine.fallback("onnx")
+    assert engine.fallback("torch") is None
