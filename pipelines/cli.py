@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli_audit import audit_app
+from pipelines.cli_explain import explain
 from pipelines.cli_export import export
 from pipelines.cli_hub import hub_app
 from pipelines.cli_labels import labels_app
@@ -59,6 +60,7 @@ app.command()(serve)
 app.command()(export)
 app.add_typer(hub_app, name="hub")
 app.command()(thresholds)
+app.command()(explain)
 app.add_typer(receive_app)
 
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
+from pipelines.console import HOME, AsJson, Home, SiteName, a_month, clear_errors, print_json, say
 
 audit_app = typer.Typer(
     no_args_is_help=True, help="Measure the labeller's error: draw reports at random, read them, count."
 )
-
-
-def _month(text: str) -> str:
-    try:
-        return datetime.strptime(text, "%Y-%m").strftime("%Y-%m")  # noqa: DTZ007 - a month has no zone
-    except ValueError:
-        raise typer.BadParameter("write the month as YYYY-MM") from None
 
 
 @audit_app.command()
@@ -36,7 +28,7 @@ def draw(
     """
     from pipelines import audit, config  # noqa: PLC0415 - keeps `--help` quick
 
-    month = _month(month)
+    month = a_month(month)
     with clear_errors():
         drawn = audit.draw(config.load(home), site, month, per_cell)
     if as_json:
@@ -63,7 +55,7 @@ def export_sample(
     from pipelines import audit, config  # noqa: PLC0415
 
     with clear_errors():
-        waiting = audit.export(config.load(home), site, _month(month) if month else None, out)
+        waiting = audit.export(config.load(home), site, a_month(month) if month else None, out)
     if as_json:
         print_json({"site": site, "file": str(out), "reports": waiting})
     else:

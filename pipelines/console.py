@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +45,14 @@ def _plain(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return [_plain(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def a_month(text: str) -> str:
+    """Return a month written as YYYY-MM, or refuse what is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m").strftime("%Y-%m")  # noqa: DTZ007 - a month has no zone
+    except ValueError:
+        raise typer.BadParameter("write the month as YYYY-MM") from None
 
 
 def say(text: str) -> None:

@@ -88,6 +88,7 @@ TERMS: dict[str, dict[str, str]] = {
         "audit_viewed": "audit trail seen",
         "audit_exported": "audit trail exported",
         "application_started": "application started",
+        "studies_explained": "studies behind a figure seen",
         "quarantine_retried": "quarantined file tried again",
         "report_settings_changed": "parameters of the monthly report changed",
         "patient_erased": "patient erased",

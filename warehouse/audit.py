@@ -71,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
     "application_started": Kind("110100", "110120", "E"),
     # 110113 Security Alert, 110131 Software Configuration
     "report_settings_changed": Kind("110113", "110131", "U"),
+    "studies_explained": Kind("110112", "", "E"),  # the pseudonyms behind a figure
     "quarantine_retried": Kind("110100", "", "E"),
 }
 
