@@ -20,7 +20,7 @@ from pipelines.cli_messages import oppose, withdraw
 from pipelines.cli_month import month
 from pipelines.cli_operations import alarms, backfill
 from pipelines.cli_receive import receive_app
-from pipelines.cli_rights import erase, rotate_key
+from pipelines.cli_rights import erase, retention, rotate_key
 from pipelines.cli_thresholds import thresholds
 from pipelines.cli_web import serve, trail_app, user_app
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
@@ -45,6 +45,7 @@ app = typer.Typer(
 )
 app.command()(oppose)
 app.command()(erase)
+app.command()(retention)
 app.command()(rotate_key)
 app.command()(withdraw)
 app.add_typer(check_app, name="check")

@@ -1,4 +1,4 @@
-"""`bilan erase` and `bilan rotate-key`: a patient's rights, and the key of the pseudonyms."""
+"""`bilan erase`, `bilan retention`, `bilan rotate-key`: patients' rights, time limits, the key of the pseudonyms."""
 
 from __future__ import annotations
 
@@ -68,3 +68,30 @@ def rotate_key(site: SiteName, home: Home = HOME, as_json: AsJson = False) -> No
         print_json(result)
     else:
         typer.echo(f"Key {result['key_id']} is in force in place of {result['before']}. Back up keys/ now.")
+
+
+def retention(
+    site: Annotated[str, typer.Option("--site", help="Short name of the site (default: every site).")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would go; change nothing.")] = False,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is older than `retention` in the site's file says; each night does the same.
+
+    Example: bilan retention --site saint-aubin --dry-run
+    """
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from pipelines import config  # noqa: PLC0415
+    from pipelines import retention as use_case  # noqa: PLC0415
+
+    with clear_errors():
+        loaded = config.load(home)
+        names = [loaded.site(site).site] if site else sorted(loaded.sites)
+        results = [use_case.run(loaded, name, datetime.now(UTC), dry_run=dry_run) for name in names]
+    if as_json:
+        print_json(results)
+        return
+    for result in results:
+        counts = ", ".join(f"{store}: {n}" for store, n in result["removed"].items())
+        typer.echo(f"{result['site']}: {'would be removed' if dry_run else 'removed'}: {counts}")

@@ -24,6 +24,7 @@ from pipelines.config_cluster import Cluster
 from pipelines.config_hub import Export, Hub
 from pipelines.config_web import Web
 from pipelines.errors import ConfigError, Problem
+from pipelines.part_settings import Partnership, Retention
 from pipelines.report_settings import Report, Smtp
 from pipelines.result_settings import Results
 from pipelines.source_settings import SITE_NAME, SOURCE_TYPES, Source, Strict
@@ -128,14 +129,6 @@ class Disclosure(Strict):
     export_small_cell: Annotated[int, Field(ge=5, le=100)] = 11
 
 
-class Partnership(Strict):
-    """What the partnership manager agreed with the site."""
-
-    since: date | None = None
-    contract_studies_per_month: Annotated[int, Field(ge=0)] | None = None
-    contact: str | None = None
-
-
 class Site(Strict):
     """One site's file. `site` is the file's name without its ending."""
 
@@ -159,6 +152,7 @@ class Site(Strict):
     ai_seen: Annotated[str, Field(pattern=AI_SEEN)] | None = None
     results: Results = Results()
     partnership: Partnership = Partnership()
+    retention: Retention = Retention()
 
     @field_validator("time_zone")
     @classmethod

@@ -18,7 +18,7 @@ from inference import age, reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import erasing, intake, messages, report_choice, rotate, scoring
+from pipelines import erasing, intake, messages, report_choice, retention, rotate, scoring
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -184,7 +184,8 @@ def _punctual(site: Site, day: date, now: datetime) -> str:
 def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, Any]:
     """Issue the flagged list of each day, and again those of whatever other days late data changed.
 
-    `again` are the other days of which a list was made; `studies` and `flagged` are those of `days`.
+    `again` are the other days of which a list was made; `studies` and `flagged` are those of `days`. At last
+    each store lets go of what is older than the site wants it kept.
     """
     made = reissue(config, site)
     again: list[str] = []
@@ -204,6 +205,7 @@ def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, An
                 studies, flagged = studies + issued.studies, flagged + issued.flagged
     with writer(config) as connection:
         changed_days.settle(connection, site, changed)
+    retention.run(config, site, datetime.now(UTC))
     return {"studies": studies, "flagged": flagged, "made": made, "again": again}
 
 

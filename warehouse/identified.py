@@ -155,6 +155,15 @@ def forget(path: Path, site: str, before: datetime) -> int:
         return connection.execute(statement("identified_forget"), {"site": site, "before": _text(before)}).rowcount
 
 
+def due(path: Path, site: str, before: datetime) -> int:
+    """Return how many studies `forget` would delete."""
+    if not path.exists():
+        return 0
+    with _open(path) as connection:
+        given = {"site": site, "before": _text(before)}
+        return int(connection.execute(statement("identified_due"), given).fetchone()[0])
+
+
 def erase(path: Path, site: str, patients: frozenset[str], studies: frozenset[str], mask: Pseudonymiser) -> int:
     """Delete for good the studies of these patients and these studies (pseudonyms); return how many.
 

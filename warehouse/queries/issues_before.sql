@@ -3,6 +3,15 @@ select issued.month, issued.issue, issued.issued_at, issued.data_cut
 from issued
 where site = $site
     and month < $month
+    -- A month whose studies were removed after their time cannot be compared any more.
+    and month >= coalesce(
+        (
+            select strftime(max(retirement.before), '%Y-%m')
+            from retirement
+            where retirement.site = $site and retirement.store = 'studies'
+        ),
+        ''
+    )
     and exists (
         select 1
         from issued_figure

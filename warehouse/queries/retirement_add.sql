@@ -1,0 +1,2 @@
+insert or replace into retirement (site, store, retired_at, before, removed)
+values ($site, $store, $retired_at, $before, $removed);
