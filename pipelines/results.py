@@ -41,7 +41,7 @@ class Found:
     model: tuple[str, str]
 
     def digest(self) -> str:
-        """Return a hash of what is said of the study: result, scores, boxes, model; no pseudonym, which may be renamed."""
+        """Return a hash of what is said: result, scores, boxes, model; no pseudonym, which may be renamed."""
         images = sorted(json.dumps([image.score, [asdict(box) for box in image.boxes]]) for image in self.case.images)
         said = [self.case.ai_result, *self.model, images]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()

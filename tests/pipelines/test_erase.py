@@ -330,8 +330,8 @@ def test_every_column_of_the_application_that_could_lead_to_a_patient_is_known(t
     store = AppStore(tmp_path / "app.sqlite")
     store.migrate()
     staff = {
-        "user_id", "session_id", "event_id", "correction_id", "reading_id", "request_key", "key_id", "undoes", "note_id",
-        "oidc_subject", "subject_hash",
+        "user_id", "session_id", "event_id", "correction_id", "reading_id", "request_key", "key_id", "undoes",
+        "note_id", "oidc_subject", "subject_hash",
     }  # fmt: skip
     with store.reading() as connection:
         found = [tuple(row) for row in connection.execute(
