@@ -229,6 +229,8 @@ def test_no_dependency_opens_a_connection_when_it_is_imported() -> None:
     script = """
 import importlib, sys
 def watch(event, arguments):
+    if event == "socket.bind" and arguments[1] == ("::1", 0):  # urllib3 tries whether the machine knows IPv6
+        return
     if event in ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "urllib.Request"):
         raise SystemExit(f"{current} did {event}")
 sys.addaudithook(watch)
