@@ -13,12 +13,15 @@ LARGER = 1.2  # type of the report is read at 30 cm on paper, ours at arm's leng
 _LENGTHS = frozenset({"size", "l", "r", "t", "b", "height", "xshift", "yshift", "ticklabelstandoff"})
 
 
-def figure(chart: Chart) -> str | None:
-    """Return a chart as JSON for plotly.js in the browser, or None where there is nothing to draw."""
+def figure(chart: Chart, scale: float = LARGER) -> str | None:
+    """Return a chart as JSON for plotly.js in the browser, or None where there is nothing to draw.
+
+    `scale` 1 is the size of print.
+    """
     if chart.figure is None:
         return None
     plain: dict[str, Any] = json.loads(chart.figure.to_json())
-    data, layout = _larger(plain["data"]), _larger(plain["layout"])
+    data, layout = _scaled(plain["data"], scale), _scaled(plain["layout"], scale)
     layout["hovermode"] = "closest"
     layout["hoverlabel"] = {
         "bgcolor": "#16202a",
@@ -34,11 +37,11 @@ def figure(chart: Chart) -> str | None:
     return json.dumps({"data": data, "layout": layout}, separators=(",", ":"))
 
 
-def _larger(node: Any, key: str = "") -> Any:
+def _scaled(node: Any, scale: float, key: str = "") -> Any:
     if isinstance(node, dict):
-        return {name: _larger(value, name) for name, value in node.items()}
+        return {name: _scaled(value, scale, name) for name, value in node.items()}
     if isinstance(node, list):
-        return [_larger(value, key) for value in node]
+        return [_scaled(value, scale, key) for value in node]
     if key in _LENGTHS and isinstance(node, int | float) and not isinstance(node, bool):
-        return round(node * LARGER, 2)
+        return round(node * scale, 2)
     return node

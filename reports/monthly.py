@@ -250,9 +250,12 @@ def _without_studies(name: str, words: Language) -> layout.Section:
 
 
 def context(
-    composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str, *, live: bool = False
+    composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str, *, live: float = 0
 ) -> dict[str, Any]:
-    """Return what the templates of a report are filled in with; `live` charts are drawn by a browser."""
+    """Return what the templates of a report are filled in with.
+
+    `live` is the size of charts that a browser draws, 1 as in print; 0: charts are pictures.
+    """
     figures, words, definition = composition.figures, composition.words, composition.definition
     ink = pages.readable(definition.accent)
     shown = {block.name for section in definition.sections for block in definition.blocks[section]}
@@ -337,13 +340,13 @@ def _complete(figures: MonthFigures) -> Mapping[str, Any]:
     return {"offered": offered, "nights": nights, "expected": expected, "done": done}
 
 
-def _charts(composition: Composition, drawings: Mapping[str, Drawing], *, live: bool) -> dict[str, dict[str, Any]]:
+def _charts(composition: Composition, drawings: Mapping[str, Drawing], *, live: float) -> dict[str, dict[str, Any]]:
     shown = {}
     for name, chart in composition.charts.items():
         made = drawings.get(name)
         shown[name] = {
             "source": pages.data_uri(made.svg.encode(), "image/svg+xml") if made else None,
-            "figure": interactive.figure(chart) if live else None,
+            "figure": interactive.figure(chart, live) if live else None,
             "width": made.width if made else chart.width,
             "alt": chart.alt,
             "reason": chart.reason,
