@@ -215,7 +215,7 @@ def _of_image(sr: Any, result: Result, algorithm: Any, image: Marked, source: Da
 def _of_box(sr: Any, result: Result, algorithm: Any, box: Box, source: Dataset, what: str) -> Any:
     region = sr.ImageRegion(
         graphic_type=sr.GraphicTypeValues.POLYLINE,
-        graphic_data=_corners(box),
+        graphic_data=_corners(box, source),
         source_image=sr.SourceImageForRegion.from_source_image(source),
     )
     return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
@@ -237,7 +237,7 @@ def _overlay(result: Result, image: Marked, source: Dataset, number: int) -> Dat
         graphic_objects=[
             pr.GraphicObject(
                 graphic_type=pr.GraphicTypeValues.POLYLINE,
-                graphic_data=_corners(box),
+                graphic_data=_corners(box, source),
                 units=pr.AnnotationUnitsValues.PIXEL,
             )
             for box in image.boxes
@@ -261,6 +261,8 @@ def _overlay(result: Result, image: Marked, source: Dataset, number: int) -> Dat
     return made
 
 
-def _corners(box: Box) -> Any:
-    """Return a closed line. In a report and in a presentation state alike 0,0 is the corner of the first pixel."""
-    return np.array([(box.x0, box.y0), (box.x1, box.y0), (box.x1, box.y1), (box.x0, box.y1), (box.x0, box.y0)])
+def _corners(box: Box, source: Dataset) -> Any:
+    """Return a closed line within the image. In a report and in a presentation state alike 0,0 is a pixel's corner."""
+    x0, x1 = (min(max(x, 0.0), float(source.Columns)) for x in (box.x0, box.x1))
+    y0, y1 = (min(max(y, 0.0), float(source.Rows)) for y in (box.y0, box.y1))
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)])

@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pipelines import config, report_choice
 from pipelines.config import Config, Site
-from pipelines.errors import ConfigError, SourceUnreachableError
+from pipelines.errors import ConfigError, NotSentError, SourceUnreachableError
 from pipelines.source_settings import DicomwebSource, DimseSource, FolderSource
 
 PACKAGES = ("inference", "warehouse", "reports", "pipelines")
@@ -58,7 +59,7 @@ def examine(home: Path) -> list[Result]:
         *results,
         *(
             examination
-            for check in (keys, engines, bundles, machines, report_choices, folders, sources, disk)
+            for check in (keys, engines, bundles, machines, report_choices, folders, sources, destinations, disk)
             for examination in check(loaded)
         ),
     ]
@@ -260,6 +261,27 @@ def _pacs(loaded: Config, site: Site, source: DicomwebSource | DimseSource) -> R
     except SourceUnreachableError as error:
         return Result(name, False, "does not answer", str(error))
     return Result(name, True, "answers")
+
+
+def destinations(loaded: Config) -> Iterator[Result]:
+    """Where results go, at sites that send them: the PACS answers, the message can be made. Nothing is sent."""
+    from pipelines.destinations import mllp, pacs  # noqa: PLC0415 - load what they speak with
+
+    for name, site in loaded.sites.items():
+        objects, priority = site.results.objects, site.results.priority
+        if objects is not None:
+            try:
+                pacs.echo(objects.to, loaded.home)
+                there = find_spec("highdicom") is not None
+                yield Result(f"results.objects of {name}", there, "answers", "run: pip install 'bilan[results]'")
+            except NotSentError as error:
+                yield Result(f"results.objects of {name}", False, "does not answer", str(error))
+        if priority is not None:
+            try:
+                mllp.template(priority, loaded.home, name)
+                yield Result(f"results.priority of {name}", True, "its message can be made")
+            except ConfigError as error:
+                yield Result(f"results.priority of {name}", False, "template refused", error.problems[0].remedy)
 
 
 def disk(loaded: Config) -> Iterator[Result]:

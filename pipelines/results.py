@@ -62,7 +62,7 @@ def send(config: Config, site: str, days: Sequence[date], say: Say | None = None
     if objects is not None and find_spec("highdicom") is None:
         remedy = "install what makes them: pip install 'bilan[results]'"
         raise ConfigError([Problem(f"sites/{site}.yaml", "results.objects", remedy)])
-    text = None if priority is None else template(config, settings, priority)
+    text = None if priority is None else mllp.template(priority, config.home, site)
     found, sent, real = _found(config, site, days)
     counts: Counter[str] = Counter()
     last = ""
@@ -83,26 +83,6 @@ def send(config: Config, site: str, days: Sequence[date], say: Say | None = None
     if last and say:
         say(f"{site}: {last}")
     return dict(counts)
-
-
-def template(config: Config, site: Site, priority: Priority) -> str:
-    """Return the text of the site's message, or ours.
-
-    Raises
-    ------
-    ConfigError
-        If it cannot be read or used.
-    """
-    if priority.template is None:
-        return hl7_priority.TEMPLATE
-    try:
-        text = (config.home / priority.template).read_text(encoding="utf-8")
-        said = hl7_priority.problem(text)
-    except (OSError, UnicodeDecodeError):
-        text, said = "", "the file cannot be read; correct the path, its mode, or write it in UTF-8"
-    if said is not None:
-        raise ConfigError([Problem(f"sites/{site.site}.yaml", "results.priority.template", said)])
-    return text
 
 
 def _found(config: Config, site: str, days: Sequence[date]) -> tuple[list[Found], set[Sending], dict[str, RealStudy]]:

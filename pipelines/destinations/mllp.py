@@ -14,13 +14,33 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from inference import hl7_priority
-from pipelines.errors import NotSentError, SourceUnreachableError
+from pipelines.errors import ConfigError, NotSentError, Problem, SourceUnreachableError
 from pipelines.result_settings import Priority
 from pipelines.sources import patience, tls
 
 START, END = b"\x0b", b"\x1c\r"
 LARGEST_ANSWER = 1 << 16
 NAME = "results.priority"
+
+
+def template(target: Priority, home: Path, site: str) -> str:
+    """Return the text of the site's message, or ours.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read or used.
+    """
+    if target.template is None:
+        return hl7_priority.TEMPLATE
+    try:
+        text = (home / target.template).read_text(encoding="utf-8")
+        said = hl7_priority.problem(text)
+    except (OSError, UnicodeDecodeError):
+        text, said = "", "the file cannot be read; correct the path, its mode, or write it in UTF-8"
+    if said is not None:
+        raise ConfigError([Problem(f"sites/{site}.yaml", "results.priority.template", said)])
+    return text
 
 
 def send(target: Priority, home: Path, message: bytes, control_id: str) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 LARGEST_ANSWER = 4 << 20
-FAILED_SEQUENCE = "00081198"
+# Referenced SOP Sequence (what was stored) and its Referenced SOP Instance UID, PS3.18 table I.2.2-1.
+STORED, INSTANCE = "00081199", "00081155"
 SUCCESS = 0x0000
 NAME = "results.objects"
 
@@ -51,6 +52,26 @@ def send(target: StowTarget | CstoreTarget, home: Path, objects: Sequence[Object
         raise NotSentError(str(error)) from None
 
 
+def echo(target: StowTarget | CstoreTarget, home: Path) -> None:
+    """Ask the PACS for nothing but an answer: C-ECHO, or a query; nothing is stored.
+
+    Raises
+    ------
+    NotSentError
+        If it gives none.
+    """
+    try:
+        if isinstance(target, StowTarget):
+            session = dicomweb.session(NAME, target.login, target.tls, home)
+            Web(NAME, target.url, session, target.timeout_seconds, 1).json("studies", {"limit": "1", "offset": "0"})
+            return
+        said = _stored(target, home, [dicom_network.VERIFICATION], [])
+    except SourceUnreachableError as error:
+        raise NotSentError(str(error)) from None
+    if said is not None:
+        raise NotSentError(said)
+
+
 def _stow(target: StowTarget, home: Path, objects: Sequence[Object]) -> None:
     session = dicomweb.session(NAME, target.login, target.tls, home)
     web = Web(NAME, target.url, session, target.timeout_seconds, target.attempts)
@@ -64,9 +85,10 @@ def _stow(target: StowTarget, home: Path, objects: Sequence[Object]) -> None:
     def confirmed(response: requests.Response) -> bool:
         try:
             answer = json.loads(b"".join(web.blocks(response, LARGEST_ANSWER)))
-        except (ValueError, RecursionError):
+            stored = {item[INSTANCE]["Value"][0] for item in answer[STORED]["Value"]}
+        except (ValueError, RecursionError, LookupError, TypeError):
             return False
-        return isinstance(answer, dict) and not answer.get(FAILED_SEQUENCE)
+        return stored >= {one.instance_uid for one in objects}
 
     try:
         whole = web.ask("studies", {}, "application/dicom+json", confirmed, body=body, kind=kind)
@@ -105,6 +127,8 @@ def _stored(target: CstoreTarget, home: Path, classes: list[str], paths: list[Pa
     with dicom_network.association(entity, target.host, target.port, target.ae_title, **more) as association:
         if not association.is_established:
             return f"{NAME}: no association with the PACS; see host, port, titles and tls, and the firewall"
+        if not paths and association.send_c_echo().get("Status") != SUCCESS:
+            return f"{NAME}: the PACS does not answer an echo"
         for path in paths:
             try:
                 status = association.send_c_store(path).get("Status")

@@ -6,6 +6,8 @@ import gzip
 import importlib.util
 import json
 import shutil
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -22,11 +24,13 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import yaml
 
-from pipelines import config, intake, night
+from pipelines import config, doctor, intake, night
 from pipelines.config import Config
 from pipelines.errors import SourceUnreachableError
 from pipelines.init import init
-from pipelines.sources import http, listing, patience
+from pipelines.result_settings import Results
+from pipelines.source_settings import Tls
+from pipelines.sources import connected, http, listing, patience
 from warehouse import connect
 
 DAY = date(2026, 10, 20)
@@ -116,7 +120,9 @@ def honest(parts: list[str], query: dict[str, str], answer: Answer) -> None:
 
 
 @contextmanager
-def pacs(objects: list[Any], twist: Twist = honest, paging: bool = True) -> Iterator[Pacs]:
+def pacs(  # noqa: C901 - one server, with all its ways
+    objects: list[Any], twist: Twist = honest, paging: bool = True, secured: ssl.SSLContext | None = None
+) -> Iterator[Pacs]:
     peer = Pacs(objects, twist, paging)
 
     class Handler(BaseHTTPRequestHandler):
@@ -145,8 +151,22 @@ def pacs(objects: list[Any], twist: Twist = honest, paging: bool = True) -> Iter
             with suppress(ConnectionError):  # the client had enough
                 super().handle()
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        peer.url = f"http://127.0.0.1:{server.server_address[1]}/dicom-web"
+        def setup(self) -> None:
+            if secured is not None:
+                self.request = secured.wrap_socket(self.request, server_side=True)
+            super().setup()
+
+        def finish(self) -> None:
+            super().finish()
+            if secured is not None:
+                self.request.close()
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            pass  # a caller without the right certificate
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        peer.url = f"{'http' if secured is None else 'https'}://127.0.0.1:{server.server_address[1]}/dicom-web"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
@@ -500,6 +520,63 @@ def test_a_night_that_broke_off_fetches_only_what_it_lacks(
         before = len(peer.asked)
         assert take(loaded) == {"accepted": 6}
         assert not any("/instances/" in path for path in peer.asked[before:])
+
+
+def test_the_doctor_asks_and_says_what_to_do(make: Callable[..., Config]) -> None:
+    with pacs(day(1)) as peer:
+        loaded = make(peer)
+        to = {"to": {"type": "dicomweb", "url": peer.url, "attempts": 1}}
+        results = Results.model_validate(
+            {"objects": to, "priority": {"host": "127.0.0.1", "port": 1, "template": "no"}}
+        )
+        loaded.sites["essai"] = loaded.site("essai").model_copy(update={"results": results})
+        assert [(row.name, row.ok, row.found) for row in doctor.sources(loaded)] == [
+            ("source essai/pacs", True, "answers")
+        ]
+        objects, priority = doctor.destinations(loaded)
+        assert (objects.ok, objects.found) == (True, "answers")
+        assert (priority.ok, priority.remedy) == (
+            False,
+            "the file cannot be read; correct the path, its mode, or write it in UTF-8",
+        )
+        assert not any("/instances/" in path for path in peer.asked)
+    (row,) = doctor.sources(loaded)
+    assert not row.ok and "is it running" in row.remedy
+    assert not next(doctor.destinations(loaded)).ok
+
+
+def test_only_a_server_that_our_authority_vouches_for_is_asked(make: Callable[..., Config], tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
+        more = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem")]
+        subprocess.run([*command, *more, *files], check=True, capture_output=True)
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(tmp_path / "ours.pem", tmp_path / "ours.key")
+    secured.verify_mode = ssl.CERT_REQUIRED
+    secured.load_verify_locations(tmp_path / "theirs.pem")
+    with pacs(day(1), secured=secured) as peer:
+        own = {"certificate": str(tmp_path / "theirs.pem"), "key": str(tmp_path / "theirs.key")}
+        loaded = make(peer, tls={"authorities": str(tmp_path / "ours.pem"), **own})
+        assert take(loaded) == {"accepted": 2}
+        asked = len(peer.asked)
+        source = loaded.site("essai").sources[0]
+        for tls in ({"authorities": tmp_path / "theirs.pem"}, {"authorities": tmp_path / "ours.pem"}, {}):
+            changed = source.model_copy(update={"tls": Tls.model_validate(tls), "attempts": 1})
+            with pytest.raises(SourceUnreachableError):
+                connected.pacs(loaded, loaded.site("essai"), changed).echo()
+        assert len(peer.asked) == asked, "it saw no question, and so no secret"
 
 
 def test_a_secret_from_the_environment_and_its_absence(

@@ -7,19 +7,29 @@ import hashlib
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from pipelines.destinations import mllp as to_ris
+from pipelines.errors import NotSentError
 from pipelines.init import init
+from pipelines.result_settings import Priority
 from pipelines.source_settings import MllpSource
-from pipelines.sources import mllp
+from pipelines.sources import mllp, patience
 from pipelines.sources.inbox import Inbox
 
 START, END = b"\x0b", b"\x1c\r"
@@ -279,3 +289,82 @@ def test_nothing_acknowledged_is_lost_when_the_listener_is_killed(tmp_path: Path
     assert len(acknowledged) >= 40
     folder = home / "inbox" / "essai" / "ris" / "objects"
     assert acknowledged <= {path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+def authority(folder: Path) -> Callable[[str], tuple[Path, Path]]:
+    """Make an authority; it signs certificates for 127.0.0.1 and writes each with its key."""
+    folder.mkdir()
+    now = datetime.now(UTC)
+    own = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)])
+
+    def certificate(name: str) -> tuple[Path, Path]:
+        mine = name == "authority"
+        key = own if mine else ec.generate_private_key(ec.SECP256R1())
+        built = (
+            x509.CertificateBuilder()
+            .subject_name(issuer if mine else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=mine, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .sign(own, hashes.SHA256())
+        )
+        paths = folder / f"{name}.pem", folder / f"{name}.key"
+        paths[0].write_bytes(built.public_bytes(serialization.Encoding.PEM))
+        paths[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return paths
+
+    certificate("authority")
+    return certificate
+
+
+def test_tls_asks_for_the_callers_certificate_and_keeps_others_waiting_for_nobody(tmp_path: Path) -> None:
+    ours, theirs = authority(tmp_path / "ours"), authority(tmp_path / "theirs")
+    (cert, key), trusted = ours("server"), tmp_path / "ours" / "authority.pem"
+    tls = {"certificate": cert, "key": key, "authorities": trusted}
+
+    def called(caller: tuple[Path, Path] | None, port: int) -> dict[str, str]:
+        context = ssl.create_default_context(cafile=trusted)
+        if caller is not None:
+            context.load_cert_chain(*caller)
+        with connected(port) as plain, context.wrap_socket(plain, server_hostname="127.0.0.1") as peer:
+            peer.sendall(START + message() + END)
+            return answer(peer)
+
+    with listener(tmp_path, tls=tls) as (port, inbox):
+        # One that connects and says nothing, one that speaks without TLS.
+        with connected(port), connected(port) as plain:
+            plain.sendall(START + message("plain") + END)
+            assert called(ours("ris"), port) == {"code": "AA", "control": "C1", "reason": ""}
+        for stranger in (None, theirs("ris")):
+            with suppress(ssl.SSLError, ConnectionError):
+                assert called(stranger, port) == {}
+        assert [path.read_bytes() for path in objects(inbox)] == [message()]
+
+
+def test_a_message_to_a_ris_goes_to_whom_its_authority_vouches_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "FIRST_SECONDS", 0.0)
+    ours, theirs = authority(tmp_path / "ours"), authority(tmp_path / "theirs")
+    cert, key = ours("server")
+    theirs("server")
+    with listener(tmp_path, tls={"certificate": cert, "key": key}) as (port, inbox):
+
+        def send(authorities: str) -> None:
+            given = {"host": "127.0.0.1", "port": port, "timeout_seconds": 5, "tls": {"authorities": authorities}}
+            to_ris.send(Priority.model_validate(given), tmp_path, message(), "C1")
+
+        with pytest.raises(NotSentError, match="does not acknowledge"):
+            send("theirs/authority.pem")
+        assert objects(inbox) == []
+        send("ours/authority.pem")
+        assert [path.read_bytes() for path in objects(inbox)] == [message()]

@@ -53,6 +53,11 @@ class Orthanc:
     def upload(self, data: bytes) -> None:
         requests.post(f"{self.url}/instances", data=data, auth=("bilan", "secret"), timeout=30).raise_for_status()
 
+    def file(self, instance: str) -> bytes:
+        answer = requests.get(f"{self.url}/instances/{instance}/file", auth=("bilan", "secret"), timeout=30)
+        answer.raise_for_status()
+        return answer.content
+
     def ask(self, path: str) -> Any:
         answer = requests.get(f"{self.url}/{path}", auth=("bilan", "secret"), timeout=30)
         answer.raise_for_status()

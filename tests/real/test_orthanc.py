@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pydicom import dcmread
 
-from pipelines import night
+from pipelines import night, results
 from pipelines.config import Config
+from pipelines.result_settings import Results
 from warehouse import connect
 
 DAY = date(2026, 10, 20)
@@ -21,6 +22,8 @@ SITE = "saint-aubin"
 FINDINGS = "select * exclude (ai_completed) from finding order by all"
 STUDIES = "select study_uid, day, region, images, ai_result, report_state from study order by all"
 LEDGER = "select kind, outcome, reasons, instance_uid from ledger where kind = 'dicom' order by all"
+
+sr = pytest.importorskip("highdicom.sr", reason="extra [results]")
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -122,3 +125,42 @@ def test_a_night_over_a_pacs_finds_what_a_night_over_a_folder_finds(
     assert {status for status, _ in states} == {"complete"}, states
     landing = loaded.landing(SITE, "pacs")
     assert [path.name for path in files(landing)] == ["asked"], "nothing is left behind"
+    if kind != "move":
+        results_go_back_and_are_never_read(orthanc, loaded, kind)
+
+
+def results_go_back_and_are_never_read(orthanc: Any, loaded: Config, kind: str) -> None:
+    site = loaded.site(SITE)
+    given = source(orthanc, loaded.home / "secret", kind)
+    names = ("type", "url", "login") if kind == "dicomweb" else ("type", "host", "port", "ae_title")
+    to = {name: given[name] for name in names}
+    everything = ["positive", "doubtful", "negative"]
+    wanted = {"objects": {"to": to, "of": everything}}
+    loaded.sites[SITE] = site.model_copy(update={"results": Results.model_validate(wanted)})
+    told = "select count(*) from study where ai_result in ('positive', 'doubtful', 'negative')"
+    ((studies,),) = rows(loaded, told)
+    before = rows(loaded, LEDGER)
+    images = len(orthanc.ask("instances"))
+    assert studies > 0
+    said: list[str] = []
+    assert results.send(loaded, SITE, [NEXT], said.append) == {"objects_sent": studies}, said
+    assert results.send(loaded, SITE, [NEXT]) == {}, "each result is sent once"
+    reports = [entry for entry in orthanc.ask("series?expand") if entry["MainDicomTags"]["Modality"] == "SR"]
+    assert len(reports) == studies
+    for entry in reports:
+        (instance,) = entry["Instances"]
+        content = io.BytesIO(orthanc.file(instance))
+        read = sr.srread(content)
+        assert read.content.get_image_measurement_groups()
+        # It belongs to the patient and the study that the PACS knows.
+        study = orthanc.ask(f"series/{entry['ID']}/study")
+        assert study["PatientMainDicomTags"]["PatientID"] == read.PatientID
+        assert study["MainDicomTags"]["StudyInstanceUID"] == read.StudyInstanceUID
+        assert len(study["Series"]) > 1
+    boxed = rows(loaded, "select count(*) from finding where len(boxes) > 0")[0][0]
+    assert len(orthanc.ask("instances")) == images + studies + boxed
+    # The next night over the same PACS: our own objects are no studies, no images, no offers.
+    assert take(loaded, NEXT) == 0
+    night.assemble(loaded, SITE, [NEXT])
+    assert rows(loaded, LEDGER) == before
+    assert rows(loaded, told) == [(studies,)]
