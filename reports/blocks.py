@@ -140,6 +140,8 @@ KINDS: dict[str, dict[str, Kind]] = {
         "measures": Kind(),
         "labeller": Kind(),
         "discordances": Kind(),
+        # Single studies: only where a site asks for them.
+        "discordant_examples": Kind(usual=False, parameters={"most": Whole(3, 1, 10)}),
         "agreement_by_region": Kind(parameters={"most": Whole(10, 3, 20)}),
         "agreement_over_time": Kind(),
         "independence": Kind(),

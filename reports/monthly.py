@@ -18,6 +18,7 @@ from reports import (
     agreement_tables,
     curves,
     drawing,
+    examples,
     interactive,
     later,
     layout,
@@ -38,10 +39,13 @@ from reports.glossary import glossary
 from reports.history import months_up_to
 from reports.kpi import MonthFigures, month_figures, to_json
 from reports.language import Language, language
+from warehouse import discordance
 from warehouse.figure import rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from warehouse.discordance import Discordance
 
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
@@ -75,7 +79,10 @@ class MonthlyReport:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A report before its charts are drawn; `simulated_before` is the simulated share of the 12 months before."""
+    """A report before its charts are drawn; `simulated_before` is the simulated share of the 12 months before.
+
+    `discordant` holds the month's discordant studies where the site asks for examples.
+    """
 
     figures: MonthFigures
     words: Language
@@ -83,6 +90,7 @@ class Composition:
     provenance: Provenance
     charts: Mapping[str, Chart]
     simulated_before: float
+    discordant: tuple[Discordance, ...] = ()
 
 
 def render(
@@ -136,7 +144,9 @@ def compose(
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
     blocks = [block for section in definition.sections for block in definition.blocks[section]]
     made = drawn_figures.charts(figures, words, definition.accent, blocks)
-    return Composition(figures, words, definition, provenance, made, simulated)
+    shown = any(block.name == examples.BLOCK for block in blocks)
+    discordant = tuple(discordance.listed(connection, site, month)) if shown else ()
+    return Composition(figures, words, definition, provenance, made, simulated, discordant)
 
 
 def draw(compositions: Sequence[Composition]) -> list[dict[str, Drawing]]:
@@ -292,6 +302,7 @@ def context(
         "no_report": curves.no_report(figures, words),
         "tables": tables,
         "shadows": shadow.pairs,
+        "examples_of": lambda most: examples.examples(figures, words, composition.discordant, most),
         "concordance": agreement_tables,
         "holidays": drawn_figures.public_holidays(figures.site.country, figures.start, figures.end),
         "volume": figures.one("volume"),
