@@ -65,3 +65,8 @@ class Web(BaseModel):
         if self.single_sign_on is not None and self.public_address is None:
             raise ValueError("single_sign_on needs public_address: the provider sends users back there")
         return self
+
+
+def app_key(home: Path) -> Path:
+    """Return the file of the key that encrypts secrets in `app.sqlite`; no site has a name that begins so."""
+    return home / "keys" / "_app.key"

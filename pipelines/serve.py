@@ -18,12 +18,15 @@ from pipelines import hub as hubs
 from pipelines import retry, users
 from pipelines.config import Config
 from pipelines.config_hub import hub_published, hub_store
+from pipelines.config_web import app_key
 from pipelines.errors import BilanError
 from pipelines.shown import Shown
 from pipelines.viewing import Viewing
 from reports.web.app import create
 from reports.web.bundles import with_bundles
 from reports.web.settings import Provider, Services, SiteInfo, WebSettings
+from warehouse.errors import KeyFileError
+from warehouse.pseudonym import read_key, write_key
 from warehouse.published import Published
 from warehouse.web_sessions import Limits
 
@@ -55,7 +58,18 @@ def settings(config: Config) -> WebSettings:
         provider=_provider(config),
         hub=hub_published(config.home) if config.machine.hub or hub_store(config.home).exists() else None,
         model_versions=tuple(model.version for model in config.machine.hub.models) if config.machine.hub else (),
+        key=_key(config),
     )
+
+
+def _key(config: Config) -> bytes:
+    path = app_key(config.home)
+    try:
+        if not path.exists():
+            write_key(path)
+        return read_key(path)
+    except (KeyFileError, OSError):
+        raise ServeError("keys/_app.key cannot be used; it must be a plain file of mode 0600, restored whole") from None
 
 
 def _provider(config: Config) -> Provider | None:

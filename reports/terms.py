@@ -81,6 +81,8 @@ TERMS: dict[str, dict[str, str]] = {
         "user_enabled": "account opened",
         "password_changed": "password changed",
         "second_factor_changed": "second factor changed",
+        "recovery_codes_made": "recovery codes made",
+        "recovery_code_used": "recovery code used",
         "identity_bound": "account bound to the identity provider",
         "session_ended": "session ended",
         "role_granted": "role given",

@@ -121,10 +121,20 @@ def set_password(
 
 
 def set_totp(store: AppStore, user_id: str, secret: str | None, *, step: int | None, by: Actor) -> None:
-    """Enrol a second factor (`step`: the time step of the code that confirmed it), or remove it with None."""
+    """Enrol a second factor (`step`: the time step of the code that confirmed it), or remove it with None.
+
+    `secret` is encrypted (`reports.web.second_factor.locked`). Recovery codes of the one before are forgotten.
+    """
     with store.writing() as connection:
         change(connection, "user_set_totp", {"user_id": user_id, "secret": secret, "step": step})
+        change(connection, "recovery_codes_forget", {"user_id": user_id})
         audit.append(connection, "second_factor_changed", by, about=user_id, detail={"enrolled": secret is not None})
+
+
+def lock_totp(store: AppStore, user_id: str, before: str, after: str) -> None:
+    """Put the encrypted form of a second factor's secret in place of the plain one, unless it was changed meanwhile."""
+    with store.writing() as connection:
+        change(connection, "user_lock_totp", {"user_id": user_id, "before": before, "after": after})
 
 
 def accept_totp(store: AppStore, user_id: str, step: int) -> bool:

@@ -61,6 +61,8 @@ KINDS: Mapping[str, Kind] = {
     "user_enabled": Kind("110113", "110137", "U"),
     "password_changed": Kind("110113", "110137", "U"),
     "second_factor_changed": Kind("110113", "110137", "U"),
+    "recovery_codes_made": Kind("110113", "110137", "C"),
+    "recovery_code_used": Kind("110113", "110137", "U"),
     "identity_bound": Kind("110113", "110137", "U"),
     "session_ended": Kind("110113", "110137", "D"),
     "role_granted": Kind("110113", "110136", "C"),

@@ -16,7 +16,6 @@ from warehouse.accounts import Account
 THEMES = ("auto", "light", "dark")
 DONE = {
     "password": message("Your password was changed. Your other sessions were ended."),
-    "second_factor": message("Your second factor is set up."),
     "session": message("The session was ended."),
 }
 
@@ -59,7 +58,7 @@ def enrol(visit: Visit) -> Response:
     if problem is not None:
         return visit.page("second_factor.html.j2", status=422, problem=problem, enrolment=enrolment(visit))
     web_sessions.end_all(visit.app.store, account.user_id, visit.session.session_id if visit.session else "")
-    return RedirectResponse(f"{visit.link('account')}?done=second_factor", 303)
+    return visit.go("account_recovery")
 
 
 def end_session(visit: Visit) -> Response:

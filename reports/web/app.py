@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from reports.language import Language, message
-from reports.web import menu, routes
+from reports.web import menu, routes, second_factor
 from reports.web.guard import words_of
 from reports.web.headers import Headers
 from reports.web.settings import Services, WebSettings
@@ -49,6 +49,8 @@ def create(settings: WebSettings, services: Services) -> Starlette:
     """Return the application; its database is made, or brought to this version, first."""
     store = AppStore(settings.app_store)
     store.migrate()
+    if second_factor.lock_all(store, settings.key):
+        store.compact()  # the plain ones are in no free page nor in the log
     hub = Published(settings.hub, HUB) if settings.hub else None
     app = Application(settings, services, store, menu.of(routes.rows()), Published(settings.published), hub)
 

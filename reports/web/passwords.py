@@ -111,6 +111,12 @@ def one_time() -> str:
     return "-".join(letters[index : index + 5] for index in range(0, 20, 5))
 
 
+def recovery_code() -> str:
+    """Return a random code of 57 bits: tried as rarely as a password, it needs no more."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return f"{letters[:5]}-{letters[5:]}"
+
+
 @cache
 def _nobody() -> str:
     # A sign-in with an unknown name must cost what one with a known name costs.

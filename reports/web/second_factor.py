@@ -1,22 +1,76 @@
-"""The second factor: time-based one-time codes (RFC 6238), six digits every thirty seconds."""
+"""The second factor: time-based one-time codes (RFC 6238), six digits every thirty seconds.
+
+Secrets lie encrypted in the database (AES-256-GCM, bound to their account) under a key that is not in it: a
+copy of the database alone gives nobody's codes away.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
+import secrets
 from datetime import datetime
 
 import pyotp
 import segno
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from markupsafe import Markup
 
 from reports.pages import trusted
+from warehouse import accounts
+from warehouse.app_store import AppStore
+from warehouse.errors import KeyFileError
 
 STEP_SECONDS = 30
+_MARK = "aes256gcm."  # no base32 holds a dot
 
 
 def new_secret() -> str:
     """Return a random secret of 160 bits, in base32."""
     return pyotp.random_base32()
+
+
+def locked(key: bytes, user_id: str, secret: str) -> str:
+    """Return a secret as it is stored for an account."""
+    nonce = secrets.token_bytes(12)
+    return _MARK + base64.b64encode(nonce + _cipher(key).encrypt(nonce, secret.encode(), user_id.encode())).decode()
+
+
+def unlocked(key: bytes, user_id: str, stored: str) -> str:
+    """Return the secret of an account.
+
+    Raises
+    ------
+    KeyFileError
+        If it was stored under another key, for another account, or altered since.
+    """
+    try:
+        sealed = base64.b64decode(stored.removeprefix(_MARK))
+        return _cipher(key).decrypt(sealed[:12], sealed[12:], user_id.encode()).decode()
+    except (InvalidTag, ValueError):
+        raise KeyFileError("second factors were encrypted with another key; restore keys/_app.key") from None
+
+
+def lock_all(store: AppStore, key: bytes) -> int:
+    """Encrypt what earlier versions stored plain; return how many that were. All others must open with `key`."""
+    plain = 0
+    for account in accounts.every(store):
+        if account.totp_secret is None:
+            continue
+        if account.totp_secret.startswith(_MARK):
+            unlocked(key, account.user_id, account.totp_secret)
+        else:
+            accounts.lock_totp(
+                store, account.user_id, account.totp_secret, locked(key, account.user_id, account.totp_secret)
+            )
+            plain += 1
+    return plain
+
+
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(hmac.new(key, b"bilan second factors", hashlib.sha256).digest())
 
 
 def matching_step(secret: str, code: str, now: datetime) -> int | None:

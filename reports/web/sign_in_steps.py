@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from reports.web import passwords, second_factor, sign_in
+from reports.web import passwords, recovery, second_factor, sign_in
 from reports.web.row import HALF_SIGNED_IN, Row
 from reports.web.sign_in import onward
 from reports.web.trail import audited
@@ -32,8 +32,7 @@ def _code(visit: Visit) -> Response:
     if wait is not None:
         web_sessions.end(store, visit.session.session_id if visit.session else "")
         return visit.go("sign_in")
-    step = second_factor.matching_step(account.totp_secret or "", visit.fields.get("code", ""), now)
-    if step is None or not accounts.accept_totp(store, account.user_id, step):
+    if not _right(visit, account):
         sign_in_failures.note(store, counted, visit.address, now)
         audited(visit, "signed_in", about=account.user_id, outcome=4, step="second_factor")
         return _page(
@@ -41,6 +40,14 @@ def _code(visit: Visit) -> Response:
         )
     sign_in_failures.clear(store, counted)
     return sign_in.let_in(visit, account, sign_in.due(visit, account, second_factor_given=True))
+
+
+def _right(visit: Visit, account: Account) -> bool:
+    if "recovery" in visit.fields:
+        return recovery.accepted(visit, account.user_id, visit.fields["recovery"])
+    secret = second_factor.unlocked(visit.app.settings.key, account.user_id, account.totp_secret or "")
+    step = second_factor.matching_step(secret, visit.fields.get("code", ""), visit.app.services.now())
+    return step is not None and accounts.accept_totp(visit.app.store, account.user_id, step)
 
 
 def _password(visit: Visit) -> Response:
@@ -63,7 +70,11 @@ def _password(visit: Visit) -> Response:
 def _enrol(visit: Visit) -> Response:
     account = _account(visit)
     problem = enrolled(visit, account)
-    return _page(visit, 422, problem=problem) if problem else _further(visit)
+    if problem:
+        return _page(visit, 422, problem=problem)
+    further = _further(visit)
+    further.headers["location"] = visit.link("account_recovery")
+    return further
 
 
 def _further(visit: Visit) -> Response:
@@ -88,7 +99,8 @@ def enrolled(visit: Visit, account: Account) -> str | None:
     step = second_factor.matching_step(secret, visit.fields.get("code", ""), visit.app.services.now())
     if step is None:
         return visit.words.text("This code is wrong. Check the clock of your phone, then enter the next code.")
-    accounts.set_totp(visit.app.store, account.user_id, secret, step=step, by=visit.actor)
+    locked = second_factor.locked(visit.app.settings.key, account.user_id, secret)
+    accounts.set_totp(visit.app.store, account.user_id, locked, step=step, by=visit.actor)
     return None
 
 

@@ -110,6 +110,13 @@ def test_an_administrator_from_the_one_time_password_to_the_trail(
     key = page.inner_text(".key").replace(" ", "")
     page.fill("#code", pyotp.TOTP(key).now())
     page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}/account/recovery")
+    page.fill("#present", OWN)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".codes")
+    examine(page, "recovery")
+    assert page.locator(".codes li").count() == 10
+    page.get_by_role("link", name="Continue").click()
     page.wait_for_url(f"{address}/admin/users")
 
     for language, words in (

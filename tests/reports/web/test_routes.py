@@ -52,6 +52,8 @@ ALLOWED: dict[str, set[str] | str] = {
     "account_enrol": EVERYBODY,
     "account_session": EVERYBODY,
     "account_theme": EVERYBODY,
+    "account_recovery": EVERYBODY,
+    "account_recovery_make": EVERYBODY,
     "cases": READERS,
     "case_rows": READERS,
     "cases_export": READERS,

@@ -10,7 +10,7 @@ import pyotp
 import pytest
 from starlette.testclient import TestClient
 
-from reports.web import passwords
+from reports.web import passwords, second_factor
 from reports.web.app import create
 from reports.web.settings import Services, WebSettings
 from warehouse import accounts, audit, sign_in_failures
@@ -212,10 +212,11 @@ def test_a_required_second_factor_is_set_up_then_asked_for_and_each_code_counts_
 
 
 def test_guessing_codes_ends_the_attempt(
-    persona: Persona, store: AppStore, post: Post, visitor: TestClient, clock: Any
+    persona: Persona, store: AppStore, post: Post, visitor: TestClient, clock: Any, settings: WebSettings
 ) -> None:
     account = accounts.by_login(store, "nobody")
-    accounts.set_totp(store, account.user_id, pyotp.random_base32(), step=None, by=by(clock))
+    secret = second_factor.locked(settings.key, account.user_id, pyotp.random_base32())
+    accounts.set_totp(store, account.user_id, secret, step=None, by=by(clock))
     sign_in(visitor, post, "nobody")
     for _ in range(10):
         assert post(visitor, "/sign-in/step", seen="/sign-in/step", code="12345x").status_code == 401

@@ -1,0 +1,2 @@
+delete from recovery_code
+where user_id = $user_id;
