@@ -29,7 +29,7 @@ from warehouse.identified import RealStudy
 from warehouse.result_delivery import Sending
 
 Say = Callable[[str], None]
-# A result that could not be sent, or that late data changed, is sent for as many days.
+# A result that could not be sent, or that late data changed, is sent for as many days after its examination.
 LATE_DAYS = 14
 
 
@@ -48,7 +48,9 @@ class Found:
 
 
 def send(config: Config, site: str, days: Sequence[date], say: Say | None = None) -> dict[str, int]:
-    """Send what is new for these days and the `LATE_DAYS` before; return how many studies were told of, and failed.
+    """Send what is new of these days and of those before, while they are not older than `LATE_DAYS`.
+
+    Returns how many studies were told of, and how many could not be, by channel.
 
     Raises
     ------
@@ -86,7 +88,12 @@ def send(config: Config, site: str, days: Sequence[date], say: Say | None = None
 
 
 def _found(config: Config, site: str, days: Sequence[date]) -> tuple[list[Found], set[Sending], dict[str, RealStudy]]:
-    first, end = min(days) - timedelta(days=LATE_DAYS), max(days) + timedelta(days=1)
+    now = config.now(site, max(days))
+    # A night that is made up for long after tells nobody of what is no news any more.
+    first = max(min(days), now.astimezone(config.site(site).zone).date()) - timedelta(days=LATE_DAYS)
+    end = max(days) + timedelta(days=1)
+    if first >= end:
+        return [], set(), {}
     with connect.reader(config.published) as connection:
         told = [case for case in cases.worklist(connection, site, first, end) if _may_be_told(case)]
         studies = [case.study_uid for case in told]

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,13 @@ def test_each_positive_study_is_told_once_until_it_is_acknowledged(ran: Config, 
         connection.execute(f"insert into withdrawn_study by name select {columns}", [SITE, taken_back])
     wanted = studies(ran) - {taken_back}
     assert wanted
+    # What is found weeks later, when nights are made up for, is no news.
+    much_later = day + timedelta(days=40)
+    with_priority(ran, 1)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(ran), "now", lambda *_: datetime(2026, 12, 24, 4, tzinfo=UTC))
+        assert results.send(ran, SITE, [day]) == {}
+    assert results.send(ran, SITE, [much_later]) == {}
     # Nobody listens: it is sent the next time.
     said: list[str] = []
     with_priority(ran, 1)
