@@ -18,7 +18,7 @@ from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose, withdraw
 from pipelines.cli_month import month
-from pipelines.cli_operations import alarms, backfill
+from pipelines.cli_operations import alarms, backfill, backup, restore, systemd
 from pipelines.cli_receive import receive_app
 from pipelines.cli_rights import erase, retention, rotate_key
 from pipelines.cli_thresholds import thresholds
@@ -53,6 +53,9 @@ app.add_typer(eval_app, name="eval")
 app.command("month")(month)
 app.command()(backfill)
 app.command()(alarms)
+app.command()(backup)
+app.command()(restore)
+app.command()(systemd)
 app.add_typer(user_app, name="user")
 app.add_typer(audit_app, name="audit-sample")
 app.add_typer(trail_app, name="audit")

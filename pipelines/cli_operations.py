@@ -1,8 +1,9 @@
-"""`bilan backfill` and `bilan alarms`: commands for whoever runs an installation."""
+"""Commands for whoever runs an installation: backfill, alarms, backup, restore, systemd."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,3 +93,98 @@ def alarms(
         for line in failed:
             say(f"not told: {line}")
     raise typer.Exit(1 if failed or any(row["ended"] is None for row in rows) else 0)
+
+
+def backup(
+    to: Annotated[Path, typer.Option("--to", help="Archive to write, outside of the home.")],
+    keys: Annotated[
+        Path | None, typer.Option("--keys", help="Archive of the keys, to be kept in another place than the data.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images", help="With spool and quarantine.")] = False,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Back up a home while everything runs: databases, site files, reports, what receivers took.
+
+    Keys are never in it: without them a restored home cannot go on, so name a file for them too.
+
+    Example: bilan backup --to /backup/bilan.tar --keys /safe/bilan-keys.tar
+    """
+    from pipelines import backup as use_case  # noqa: PLC0415
+    from pipelines import config  # noqa: PLC0415
+
+    with clear_errors():
+        result = use_case.make(config.load(home), to, keys, images=images)
+    if as_json:
+        print_json(result)
+        return
+    say(f"{result['files']} files, {result['bytes'] / 1e6:.1f} MB in {to}")
+    if keys is None:
+        say("The keys are not in it. Keep a copy of keys/ (and tls/) apart, or name a file with --keys.")
+    else:
+        say(f"{result['key_files']} keys, not encrypted, in {keys}: keep it apart from the data.")
+    if not images:
+        say("Images and messages (spool, quarantine) are not in it; the PACS has them. --images takes them along.")
+
+
+def restore(
+    archive: Annotated[Path, typer.Argument(help="What `bilan backup` wrote.")],
+    home: Home = HOME,
+    keys: Annotated[Path | None, typer.Option("--keys", help="The archive of the keys.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Restore a home where there is none: every file is compared with its hash first. Exit 1 if keys are missing.
+
+    Example: bilan restore /backup/bilan.tar --keys /safe/bilan-keys.tar --home /srv/bilan/home
+    """
+    from pipelines import backup as use_case  # noqa: PLC0415
+
+    with clear_errors():
+        result = use_case.restore(archive, home, keys)
+    faulty = [*result["keys_missing"], *result["keys_wrong"]]
+    if as_json:
+        print_json(result)
+    else:
+        say(f"{result['files']} files of {result['taken_at']} (Bilan {result['version']}) are in {home}.")
+        for site, day in result["last_nights"].items():
+            say(f"{site}: the last night in it is that of {day}; the nights after it are run again.")
+        say("Lost since then: verdicts, corrections, sign-ins, alarms; issues of months (made again as new issues);")
+        say(
+            "what receivers took and a later night would have; erasures: run `bilan erase` again for those asked since."
+        )
+        if not result["images"]:
+            say("Without spool: reports whose messages are gone keep their labels, thumbnails are missing.")
+        for site in faulty:
+            word = "missing" if site in result["keys_missing"] else "another than that of the data"
+            say(f"{site}: keys/{site}.key is {word}: put the right one there before the next night.")
+    raise typer.Exit(1 if faulty else 0)
+
+
+def systemd(
+    user: Annotated[str, typer.Option(help="Account that Bilan runs under.")] = "bilan",
+    programs: Annotated[
+        Path | None, typer.Option(help="Folder of the commands (default: that of this Python).")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the web application on 127.0.0.1.")] = 8080,
+    install: Annotated[Path | None, typer.Option(help="Write the files below this folder, such as /etc.")] = None,
+    home: Home = HOME,
+) -> None:
+    """Print systemd units for scheduler, its page, web application and the receivers that sites have; or install them.
+
+    Example: bilan systemd --home /srv/bilan/home --install /etc
+    """
+    import sys  # noqa: PLC0415
+
+    from pipelines import config, dagster_run, units  # noqa: PLC0415
+
+    with clear_errors():
+        loaded = config.load(home)
+        dagster_run.prepare(loaded.home)
+        files = units.units(loaded, user, programs or Path(sys.executable).parent, port)
+    if install is None:
+        for name, text in files.items():
+            typer.echo(f"# /etc/{name}\n{text}")
+        return
+    for path in units.install(files, install):
+        typer.echo(path)
+    say("Next: systemctl daemon-reload && systemd-tmpfiles --create bilan.conf && systemctl enable --now bilan.target")

@@ -1,0 +1,205 @@
+"""A back-up is tested by restoring it: the same figures, accounts and trail, and a refusal of whatever is not whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import tarfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import backup, config, users
+from pipelines.backup import BackupError
+from pipelines.config import Config
+from reports import kpi
+from warehouse import audit, connect, identified, pseudonym
+from warehouse.app_store import AppStore
+from warehouse.errors import WarehouseError
+from warehouse.load import load
+from warehouse.rows import LedgerRow
+
+MONTH = "2026-06"
+
+
+@pytest.fixture
+def home(tmp_path: Path, month_home: Callable[..., Config]) -> Config:
+    """A site with a month, an account, a link in the identified store, a received file, a secret and an image."""
+    loaded = month_home(tmp_path / "home", ("tiny",))
+    users.add(loaded, "admin", "Anne", ["administrator"], "fr")
+    (loaded.home / "keys").mkdir(mode=0o700)
+    pseudonym.write_key(loaded.key("tiny"))
+
+    class Image:
+        study_uid, accession_number, patient_id = "1.2.3", "A", "P"
+
+    identified.remember(
+        loaded.identified, "tiny", pseudonym.Pseudonymiser(pseudonym.read_key(loaded.key("tiny"))), [Image()]
+    )
+    for name in (
+        "inbox/tiny/ris/objects/abc",
+        "spool/tiny/dicom/x.dcm",
+        "inbox/from-pacs",
+        "issued/tiny/list.html",
+        "dagster/dagster.yaml",
+    ):
+        path = loaded.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"content of {name}")
+    return loaded
+
+
+def figures(loaded: Config) -> Any:
+    with connect.reader(loaded.published) as connection:
+        return kpi.to_json(kpi.month_figures(connection, "tiny", MONTH))
+
+
+def store_rows(connection: sqlite3.Connection) -> dict[str, list[tuple[Any, ...]]]:
+    tables = [
+        name for (name,) in connection.execute("select name from sqlite_master where type = 'table' order by name")
+    ]
+    return {table: sorted(map(tuple, connection.execute(f'select * from "{table}"')), key=str) for table in tables}
+
+
+def names(archive: Path) -> set[str]:
+    with tarfile.open(archive) as file:
+        return set(file.getnames())
+
+
+def test_what_is_restored_is_what_was_backed_up(tmp_path: Path, home: Config) -> None:
+    data, keys = tmp_path / "data.tar", tmp_path / "keys.tar"
+    store = AppStore(home.app_store)
+    # A reader and a writer are at work, and the last change is still in SQLite's log.
+    with store.reading():
+        users.add(home, "late", "Late", ["auditor"], "fr")
+        made = backup.make(home, data, keys)
+    assert (data.stat().st_mode & 0o777, keys.stat().st_mode & 0o777) == (0o600, 0o600)
+    assert names(keys) == {"keys/tiny.key", "manifest.json"}
+    kept = names(data)
+    assert {"bilan.yaml", "sites/tiny.yaml", "app.sqlite", "audit-head.json", "data/warehouse.duckdb"} <= kept
+    assert {"data/identified.sqlite", "issued/tiny/list.html", "dagster/dagster.yaml"} <= kept
+    assert not any(
+        name.startswith(("keys", "spool", "tls", "data/published")) or name.endswith(("-wal", "-shm")) for name in kept
+    )
+    assert made["files"] == len(kept) - 1
+    result = backup.restore(data, tmp_path / "new", keys)
+    assert (result["keys_missing"], result["images"]) == ([], False)
+    again = config.load(tmp_path / "new")
+    assert figures(again) == figures(home)
+    restored = AppStore(again.app_store)
+    verdict = audit.verify(restored)
+    assert verdict == audit.verify(store) and not verdict.problems
+    with store.reading() as ours, restored.reading() as theirs:
+        kept_there = [store_rows(connection) for connection in (ours, theirs)]
+    assert kept_there[0] == kept_there[1] and "late" in str(kept_there[0])
+    mask = pseudonym.Pseudonymiser(pseudonym.read_key(again.key("tiny")))
+    name = mask.of("study_uid", "1.2.3")
+    assert identified.lookup(again.identified, "tiny", [name])[name].study_uid == "1.2.3"
+    assert again.identified.stat().st_mode & 0o077 == 0
+    assert again.key("tiny").stat().st_mode & 0o077 == 0
+
+
+def test_images_and_received_files_come_along_where_asked(tmp_path: Path, home: Config) -> None:
+    backup.make(home, tmp_path / "data.tar", images=True)
+    kept = names(tmp_path / "data.tar")
+    assert "spool/tiny/dicom/x.dcm" in kept
+    # The folder of a source is the sender's.
+    assert "inbox/from-pacs" not in kept
+
+
+def test_receivers_inboxes_are_kept(tmp_path: Path, home: Config) -> None:
+    file = home.home / "sites" / "tiny.yaml"
+    file.write_text(file.read_text().replace(str(home.home / "inbox"), str(tmp_path / "elsewhere")))
+    backup.make(config.load(home.home), tmp_path / "data.tar")
+    assert {"inbox/tiny/ris/objects/abc", "inbox/from-pacs"} <= names(tmp_path / "data.tar")
+
+
+def test_keys_that_are_missing_or_others_are_told(tmp_path: Path, home: Config) -> None:
+    backup.make(home, tmp_path / "data.tar")
+    assert backup.restore(tmp_path / "data.tar", tmp_path / "a")["keys_missing"] == ["tiny"]
+    name, at = "ab" * 16, datetime(2026, 6, 1, tzinfo=UTC)
+    with connect.writer(home.warehouse) as connection:
+        row = LedgerRow(
+            "tiny", name, "dicom", "a", at.date(), at, name, "1", name, "accepted", (), None, None, None, "k9"
+        )
+        assert load(connection, "ledger", [row]) == 1
+    backup.make(home, tmp_path / "data2.tar", tmp_path / "keys.tar")
+    assert backup.restore(tmp_path / "data2.tar", tmp_path / "b", tmp_path / "keys.tar")["keys_wrong"] == ["tiny"]
+
+
+def test_nothing_is_overwritten(tmp_path: Path, home: Config) -> None:
+    backup.make(home, tmp_path / "data.tar")
+    before = (tmp_path / "data.tar").read_bytes()
+    with pytest.raises(BackupError, match="exists already"):
+        backup.make(home, tmp_path / "data.tar")
+    with pytest.raises(BackupError, match="inside the home"):
+        backup.make(home, home.home / "data.tar")
+    with pytest.raises(BackupError, match="not empty"):
+        backup.restore(tmp_path / "data.tar", home.home)
+    assert (tmp_path / "data.tar").read_bytes() == before
+    assert not list(tmp_path.glob(".bilan-*"))
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "missing", "extra", "newer", "other", "escape", "link", "none"])
+def test_what_is_not_whole_is_refused_and_leaves_nothing(tmp_path: Path, home: Config, harm: str) -> None:
+    whole, bad, target = tmp_path / "data.tar", tmp_path / "bad.tar", tmp_path / "new"
+    backup.make(home, whole)
+    if harm == "cut":
+        bad.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    elif harm == "none":
+        bad.write_bytes(b"no archive")
+    else:
+        with tarfile.open(whole) as source, tarfile.open(bad, "w") as made:
+            for info in source:
+                content = source.extractfile(info).read()  # type: ignore[union-attr]
+                if info.name == "sites/tiny.yaml" and harm == "missing":
+                    continue
+                if info.name == "sites/tiny.yaml" and harm == "changed":
+                    content = content.replace(b"public", b"privat")
+                if info.name == "manifest.json" and harm in ("newer", "other"):
+                    head = json.loads(content)
+                    head.update({"form": 99} if harm == "newer" else {"kind": "keys"})
+                    content = json.dumps(head).encode()
+                info.size = len(content)
+                made.addfile(info, io.BytesIO(content))
+            for name, kind in (("extra", tarfile.REGTYPE), ("../escape", tarfile.REGTYPE), ("link", tarfile.SYMTYPE)):
+                if harm == name.removeprefix("../"):
+                    info = tarfile.TarInfo(name)
+                    info.type, info.linkname = kind, "/etc/passwd"
+                    made.addfile(info, io.BytesIO(b""))
+    with pytest.raises(BackupError, match="not restored"):
+        backup.restore(bad, target)
+    assert not target.exists()
+    assert not (tmp_path / "escape").exists()
+    assert not list(tmp_path.glob(".bilan-*"))
+
+
+def test_a_damaged_warehouse_is_not_backed_up(tmp_path: Path, home: Config) -> None:
+    home.warehouse.write_bytes(b"no database" * 1000)
+    with pytest.raises(WarehouseError):
+        backup.make(home, tmp_path / "data.tar")
+    assert not (tmp_path / "data.tar").exists()
+
+
+def test_a_copy_of_sqlite_is_of_one_moment(tmp_path: Path) -> None:
+    from warehouse.backup import copy_sqlite, is_sqlite  # noqa: PLC0415
+
+    source, target = tmp_path / "a.db", tmp_path / "b.db"
+    connection = sqlite3.connect(source, isolation_level=None)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("create table t (n integer)")
+    connection.execute("insert into t values (1)")
+    connection.execute("begin immediate")
+    connection.execute("insert into t values (2)")  # not committed
+    copy_sqlite(source, target)
+    connection.execute("commit")
+    connection.close()
+    assert is_sqlite(target) and target.stat().st_mode & 0o077 == 0
+    assert not target.with_name("b.db-wal").exists()
+    with sqlite3.connect(target) as copy:
+        assert copy.execute("select n from t").fetchall() == [(1,)]
+    copy.close()

@@ -1,0 +1,4 @@
+select site, max(day)
+from night
+group by site
+order by site;
