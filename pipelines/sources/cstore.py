@@ -153,6 +153,7 @@ class _Handler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
+        dicom_network.guard(association)
         transfer = Transfer(str(self.client_address[0]), self.server.settings.maximum_object_mb << 20)
         self.server.transfers[association] = transfer
         # Also a peer that we aborted is waited for no longer than this.

@@ -17,6 +17,8 @@ from pynetdicom.association import Association
 
 VERIFICATION = "1.2.840.10008.1.1"
 LARGEST_PDU = 1 << 20
+# PS3.8 9.2.2: as after a PDU that is none, which is answered by A-ABORT.
+UNRECOGNISED = "Evt19"
 P_DATA, KINDS = 4, frozenset(range(1, 8))
 
 
@@ -41,6 +43,24 @@ def file_of(event: evt.Event) -> Path:
     request: Any = event.request
     request._dataset_file.close()  # noqa: SLF001 - pynetdicom has no public name for it
     return Path(event.dataset_path)
+
+
+def guard(association: Association) -> None:
+    """Abort the association when the peer sends a message that pynetdicom cannot take apart.
+
+    It names the file of an object by the identifiers in the command; where they are missing, its thread would
+    end, and the association would hang.
+    """
+    service: Any = association.dimse
+    receive = service.receive_primitive
+
+    def guarded(primitive: Any) -> None:
+        try:
+            receive(primitive)
+        except Exception:  # noqa: BLE001 - whatever a peer's bytes lead to; the text may hold them
+            association.dul.event_queue.put(UNRECOGNISED)
+
+    service.receive_primitive = guarded
 
 
 def forget_unfinished(association: Association) -> None:

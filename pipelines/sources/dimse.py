@@ -267,6 +267,7 @@ class Dimse:
             )
         self.association = association
         self.transfer = Transfer("", settings.maximum_object_mb << 20)
+        dicom_network.guard(association)
         connection: Any = association.dul.socket
         connection.recv = watched(connection.recv, self.transfer, self._refuse)
         return association

@@ -190,6 +190,61 @@ def test_a_connection_cut_within_an_object_leaves_no_file(tmp_path: Path) -> Non
         still_serves(port, inbox)
 
 
+def test_an_object_goes_to_disk_while_it_arrives_and_half_of_one_does_not_stay(tmp_path: Path) -> None:
+    with receiver(tmp_path) as (port, inbox):
+        halves: list[int] = []
+        with calling(port) as association:
+            connection = association.dul.socket
+            send, sent = connection.send, 0
+
+            def cutting(data: bytes) -> None:
+                nonlocal sent
+                sent += len(data)
+                if sent > 2 << 20:
+                    wait_for(lambda: any(path.stat().st_size > 1 << 20 for path in inbox.arriving.iterdir()))
+                    halves.extend(path.stat().st_size for path in inbox.arriving.iterdir())
+                    connection.socket.shutdown(socket.SHUT_RDWR)
+                send(data)
+
+            connection.send = cutting
+            association.send_c_store(image(pixels=4 << 20))
+        assert len(halves) == 1
+        wait_for(lambda: refusals(inbox) == ["INCOMPLETE_TRANSFER"])
+        assert list(inbox.arriving.iterdir()) == objects(inbox) == []
+        still_serves(port, inbox)
+        assert list(inbox.arriving.iterdir()) == []
+
+
+def command(uid: bytes | None) -> bytes:
+    """Return a data transfer with a C-STORE request for an object of this identifier, and its data."""
+    elements = [
+        (0x0002, b"1.2.840.10008.5.1.4.1.1.1.1\0"),
+        (0x0100, struct.pack("<H", 1)),
+        (0x0110, struct.pack("<H", 1)),
+        (0x0700, struct.pack("<H", 0)),
+        (0x0800, struct.pack("<H", 1)),
+        *([] if uid is None else [(0x1000, uid + b"\0" * (len(uid) % 2))]),
+    ]
+    coded = b"".join(struct.pack("<HHL", 0, element, len(value)) + value for element, value in elements)
+    coded = struct.pack("<HHLL", 0, 0, 4, len(coded)) + coded
+    data = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 6) + b"CANARI"
+    items = b"".join(struct.pack(">LBB", len(part) + 2, 1, flags) + part for part, flags in ((coded, 3), (data, 2)))
+    return struct.pack(">BBL", 4, 0, len(items)) + items
+
+
+@pytest.mark.parametrize("uid", [b"../../../../etc/cron.d/x", b"/etc/x", b"", None, b"1." * 500, b"\xff\xfe\n"])
+def test_an_identifier_that_is_none_names_no_file_and_stops_nothing(tmp_path: Path, uid: bytes | None) -> None:
+    with receiver(tmp_path, idle_seconds=2) as (port, inbox):
+        with calling(port) as association:
+            assert association.is_established
+            association.dul.socket.send(command(uid))
+            wait_for(lambda: objects(inbox) or refusals(inbox) == ["BAD_PROTOCOL"])
+        still_serves(port, inbox)
+        assert list(inbox.arriving.iterdir()) == []
+    inside = {path.parent for path in tmp_path.rglob("*") if path.is_file()}
+    assert inside <= {inbox.folder / "objects", inbox.folder / "refused"}
+
+
 def test_a_flood_from_one_machine_leaves_room_for_others(tmp_path: Path) -> None:
     with receiver(tmp_path, maximum_associations=3) as (port, inbox), ExitStack() as flood:
         for _ in range(30):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import shutil
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -23,6 +25,7 @@ from pipelines import config, intake, night
 from pipelines.config import Config
 from pipelines.errors import SourceUnreachableError
 from pipelines.init import init
+from pipelines.source_settings import Tls
 from pipelines.sources import connected, dimse, patience
 from warehouse import connect
 
@@ -95,7 +98,9 @@ class Pacs:
 
 
 @contextmanager
-def pacs(objects: list[Any], calling: str = "BILAN", **more: Any) -> Iterator[Pacs]:
+def pacs(
+    objects: list[Any], calling: str = "BILAN", secured: ssl.SSLContext | None = None, **more: Any
+) -> Iterator[Pacs]:
     peer = Pacs(objects, **more)
     entity = AE("PACS")
     entity.require_called_aet = True
@@ -104,7 +109,7 @@ def pacs(objects: list[Any], calling: str = "BILAN", **more: Any) -> Iterator[Pa
         entity.add_supported_context(model)
     entity.add_supported_context(stored_objects.DX, ALL_TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
     handlers = [(evt.EVT_C_FIND, peer.find), (evt.EVT_C_GET, peer.get)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    server = entity.start_server(("127.0.0.1", 0), block=False, ssl_context=secured, evt_handlers=handlers)
     peer.port = server.server_address[1]
     try:
         yield peer
@@ -262,6 +267,37 @@ def test_a_pacs_that_does_not_know_us_says_so_and_the_doctor_too(make: Callable[
         source = connected.pacs(loaded, loaded.site("essai"), loaded.site("essai").sources[0])
         with pytest.raises(SourceUnreachableError, match="does it know BILAN"):
             source.echo()
+
+
+def test_over_tls_only_a_pacs_that_our_authority_vouches_for_is_asked(
+    make: Callable[..., Config], tmp_path: Path
+) -> None:
+    for name in ("ours", "theirs"):
+        key = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ]
+        more = ["-subj", "/CN=pacs", "-addext", "subjectAltName=IP:127.0.0.1"]
+        files = ["-keyout", str(tmp_path / f"{name}.key"), "-out", str(tmp_path / f"{name}.pem")]
+        subprocess.run([*key, *more, *files], check=True, capture_output=True)
+    secured = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secured.load_cert_chain(tmp_path / "ours.pem", tmp_path / "ours.key")
+    with pacs(day(1), secured=secured) as peer:
+        loaded = make(peer.port, tls={"authorities": str(tmp_path / "ours.pem")})
+        assert take(loaded) == {"accepted": 2}
+        source = loaded.site("essai").sources[0]
+        for tls in (None, {"authorities": tmp_path / "theirs.pem"}):
+            changed = source.model_copy(update={"tls": tls and Tls.model_validate(tls), "attempts": 1})
+            with pytest.raises(SourceUnreachableError, match="no association"):
+                connected.pacs(loaded, loaded.site("essai"), changed).echo()
 
 
 def test_an_echo_is_answered(make: Callable[..., Config]) -> None:
