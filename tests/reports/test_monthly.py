@@ -7,7 +7,9 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -16,9 +18,11 @@ from types import ModuleType
 from typing import Any
 
 import pikepdf
+import pypdfium2
 import pytest
 
 from reports import layout, monthly, pdf, shadow
+from reports.blocks import USUAL, Block
 from reports.definition import SECTIONS, Accuracy, Provenance, ReportDefinition, installed_versions
 from reports.drawing import BrowserMissingError, Drawing, browser
 from reports.kpi import MonthFigures, month_figures, to_json
@@ -279,10 +283,19 @@ def hostile_composition(path: Path, simulated: ModuleType) -> Composition:
         load(connection, "site", [simulated.facts(plan, time_zone="Europe/Paris")])
         load(connection, "study", rows)
         load(connection, "ledger", refused)
+        labels = [simulated.label(row, "fr") for row in rows if row.report_message_id]
+        load(connection, "report_label", [replace(label, evidence=HOSTILE) for label in labels])
+        shots = [shot for row in rows for shot in simulated.images(row)[0]]
+        load(connection, "instance", [replace(shot, region=HOSTILE) for shot in shots])
+        seen = [replace(found, model_sha256="cd" * 32) for row in rows for found in simulated.images(row)[1]]
+        load(connection, "finding", seen, role="shadow")
         load(
             connection,
             "model",
-            [simulated.ModelRow(simulated.MODEL, HOSTILE, HOSTILE, 0.3, 0.6, datetime(2026, 1, 1, tzinfo=UTC))],
+            [
+                simulated.ModelRow(sha, HOSTILE, HOSTILE, 0.3, 0.6, datetime(2026, 1, 1, tzinfo=UTC), ("wrist",))
+                for sha in (simulated.MODEL, "cd" * 32)
+            ],
         )
     told = replace(
         PROVENANCE,
@@ -293,7 +306,9 @@ def hostile_composition(path: Path, simulated: ModuleType) -> Composition:
     size = b"width='9' height='9'"
     logo = b"<svg xmlns='http://www.w3.org/2000/svg' %s><image href='file:///etc/passwd' %s/></svg>" % (size, size)
     with reader(path) as connection:
-        return monthly.compose(connection, "h", simulated.MONTH, ReportDefinition(logo=logo), told)
+        blocks = {**USUAL, "agreement": (*USUAL["agreement"], Block("discordant_examples", {"most": 10}))}
+        definition = ReportDefinition(logo=logo, blocks=blocks)
+        return monthly.compose(connection, "h", simulated.MONTH, definition, told)
 
 
 def test_hostile_text_stays_text(simulated: ModuleType, tmp_path: Path) -> None:
@@ -303,8 +318,25 @@ def test_hostile_text_stays_text(simulated: ModuleType, tmp_path: Path) -> None:
     assert page.tags == harmless.tags
     assert page.tags.get("script", 0) == page.tags.get("link", 0) == 0
     assert all(address.startswith(("#", "data:image/")) for address in page.addresses)
-    assert page.text.count("<script>alert(1)</script>") >= 6
+    assert page.text.count("<script>alert(1)</script>") >= 12
+    for part in ("Exemples d’examens discordants", "En observation", "Hors du périmètre validé"):
+        assert part in page.text
     assert "49" not in re.findall(r"%\(n\)s(\S*)", page.text)
+
+
+@contextmanager
+def opened() -> Iterator[list[str]]:
+    """The files that anything in this process opens or connects to, as the interpreter tells."""
+    files: list[str] = []
+    watching = True
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching and event in ("open", "socket.connect"):
+            files.append(str(arguments[0 if event == "open" else 1]))
+
+    sys.addaudithook(hook)
+    yield files
+    watching = False
 
 
 def month_of_names(composition: Composition) -> MonthFigures:
@@ -317,7 +349,12 @@ def month_of_names(composition: Composition) -> MonthFigures:
 def test_hostile_text_opens_nothing_in_the_pdf(simulated: ModuleType, tmp_path: Path) -> None:
     composition = hostile_composition(tmp_path / "h.duckdb", simulated)
     (drawn,) = monthly.draw([composition])
-    made = monthly.publish(composition, drawn, tmp_path)
+    with opened() as files:
+        made = monthly.publish(composition, drawn, tmp_path)
+    assert files and not [file for file in files if "passwd" in file]
+    pages = pypdfium2.PdfDocument(made.pdf)
+    text = "".join(page.get_textpage().get_text_range() for page in pages)
+    assert text.count("alert(1)</script>") >= 12, "the text is not shown as it is"
     secret = Path("/etc/passwd").read_bytes().splitlines()[0]
     with pikepdf.open(made.pdf) as document:
         assert set(document.attachments) == {"figures.json", "figures.csv"}

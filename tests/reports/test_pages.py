@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -112,6 +113,10 @@ def test_pages_are_filled_and_no_heading_stands_alone(
     assert len(places) > 20
     # A heading with less than 1.8 cm below it on the page stands alone: the shortest block takes more.
     assert [place for place in places if place[1] < (15 + 18) / 25.4 * 72] == []
+    with pikepdf.open(made_report.pdf) as document:
+        assert faults(document) == []
+        assert str(document.Root.Lang) == code
+        assert set(document.attachments) == {"figures.json", "figures.csv"}
     pages = pypdfium2.PdfDocument(made_report.pdf)
     for number in range(len(pages) - 1):
         assert ink(pages[number]) > 0.012, f"page {number + 1} is all but empty"
@@ -123,6 +128,62 @@ def test_pages_are_filled_and_no_heading_stands_alone(
         assert not re.search(r"\d%|\b1er\b|\d+\.\d+ ?%", text)
     if name == "outage":
         assert ("12 nuits ne sont pas" if code == "fr" else "nights did not run to their end") in text
+
+
+# What may stand in what, of the standard structure types that the report has (ISO 32000-1, 14.8.4).
+INSIDE = {
+    "/L": {"/L", "/LI", "/Caption"},
+    "/LI": {"/Lbl", "/LBody"},
+    "/Table": {"/THead", "/TBody", "/TFoot", "/TR", "/Caption"},
+    "/THead": {"/TR"},
+    "/TBody": {"/TR"},
+    "/TR": {"/TH", "/TD"},
+}
+
+
+def faults(document: pikepdf.Pdf) -> list[str]:
+    """What PDF/UA-1 forbids, as far as the structure tree and the content of the pages tell."""
+    elements = [
+        item for item in document.objects if isinstance(item, pikepdf.Dictionary) and "/P" in item and "/S" in item
+    ]
+    found = []
+    for element in elements:
+        kind = str(element.S)
+        within = {str(kid.S) for kid in kids(element)}
+        if within - INSIDE.get(kind, within):
+            found.append(f"{kind} holds {within - INSIDE[kind]}")
+        if kind == "/Figure" and len(str(element.get("/Alt", ""))) < 10:
+            found.append("a picture without a text that says what it shows")
+        if kind == "/TD" and "/Headers" not in element.get("/A", {}):
+            found.append("a cell without its headers")
+    levels = [
+        int(str(element.S)[2])
+        for element in in_order(document.Root.StructTreeRoot)
+        if re.match("/H[1-6]", str(element.S))
+    ]
+    found += [f"H{level} after H{before}" for before, level in pairwise(levels) if level > before + 1]
+    if levels[:1] != [1]:
+        found.append("the first heading is not of the first level")
+    for page in document.pages:
+        if str(page.get("/Tabs")) != "/S":
+            found.append("the order of the links is not that of the structure")
+        found += ["a link without words" for link in page.get("/Annots", []) if not str(link.get("/Contents", ""))]
+        depth = 0
+        for _, operator in pikepdf.parse_content_stream(page):
+            depth += {"BDC": 1, "BMC": 1, "EMC": -1}.get(str(operator), 0)
+            if not depth and str(operator) in ("Tj", "TJ", "Do", "f", "f*", "S", "B", "sh"):
+                found.append("something drawn that is neither content nor artifact")
+    return sorted(set(found))
+
+
+def kids(element: pikepdf.Object) -> list[pikepdf.Object]:
+    inside = element.get("/K", [])
+    several = list(inside) if isinstance(inside, pikepdf.Array) else [inside]
+    return [kid for kid in several if isinstance(kid, pikepdf.Dictionary) and "/S" in kid]
+
+
+def in_order(element: pikepdf.Object) -> list[pikepdf.Object]:
+    return [leaf for kid in kids(element) for leaf in (kid, *in_order(kid))]
 
 
 def clipped(page: drawing.Page, made: Drawing) -> list[str]:
@@ -183,7 +244,7 @@ def test_a_change_of_model_is_marked_on_every_trend_and_said_once(month: Month) 
             assert "Change of model: default 1.1." in chart.alt
     assert not any("changed on" in sentence.text for sentence in sentences(figures, language("en")))
     now = replace(figures, model_changes=(ModelChange(date(2026, 6, 3), "default", "1.2"),))
-    assert any("changed on 3 June 2026" in sentence.text for sentence in sentences(now, language("en"), most=8))
+    assert any("changed on 3\u00a0June 2026" in sentence.text for sentence in sentences(now, language("en"), most=8))
 
 
 @pytest.mark.parametrize("whole", [0.03, 0.15, 0.5])
