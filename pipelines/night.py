@@ -25,6 +25,7 @@ from pipelines.intake import writer
 from reports import daily
 from warehouse import (
     audit_sample,
+    case_views,
     cases,
     changed_days,
     connect,
@@ -173,6 +174,7 @@ def _keep_answers(config: Config, site: str, connection: Any) -> None:
         audit_sample.keep(app, connection, site, _mask(config, site))
         corrections.keep(app, connection, site, _mask(config, site))
         verdicts.keep(app, connection, site, _mask(config, site))
+        case_views.keep(app, connection, site, _mask(config, site))
 
 
 def _punctual(site: Site, day: date, now: datetime) -> str:

@@ -42,6 +42,7 @@ RECORDS: dict[str, Any] = {
     "model": rows.ModelRow,
     "night": rows.NightRow,
     "ledger": rows.LedgerRow,
+    "case_view": rows.CaseViewRow,
     "verdict": rows.VerdictRow,
     "audit_sample": rows.AuditSampleRow,
     "report_reading": rows.ReportReadingRow,

@@ -63,6 +63,7 @@ TABLES = frozenset(
         "audit_sample",
         "report_reading",
         "report_correction",
+        "case_view",
         "verdict",
         "study",
     }

@@ -93,6 +93,16 @@ class VerdictRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseViewRow:
+    """When a case was first opened in the web application with an AI result on its page (UTC)."""
+
+    site: str
+    study_uid: str
+    seen_at: datetime
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSampleRow:
     """A report drawn for the audit of the labeller, with the cell that it was drawn from."""
 

@@ -116,7 +116,8 @@ def show(visit: Visit) -> Response:
     listed, steps, cut, events = _found(visit, study_uid)
     around = worklist(visit, chosen)
     before, after, place = around.neighbours(study_uid)
-    audited(visit, "case_viewed", study_uid)
+    # The night takes from it which reports were signed after the AI result was seen.
+    audited(visit, "case_viewed", study_uid, ai_shown=listed.case.ai_result in ("positive", "doubtful", "negative"))
     case = listed.case
     said = case_words(case, visit.here.time_zone, visit.words, cut)
     return visit.page(

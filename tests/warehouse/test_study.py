@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from warehouse import connect, ledger, study
 from warehouse.load import load
-from warehouse.rows import ModelRow, VerdictRow
+from warehouse.rows import CaseViewRow, ModelRow, VerdictRow
 from warehouse.site import UnknownSiteError
 from warehouse.study import StudyRow
 
@@ -319,6 +319,39 @@ def test_a_report_is_independent_where_its_author_had_not_seen_the_result(
         for n, (status, seen) in enumerate(reports)
     ]
     make.keep(connection, "report_event", events)
+    assert one(connection, make, "report_independent") is independent
+
+
+@pytest.mark.parametrize(
+    ("reports", "seen_hour", "independent"),
+    [
+        ([("final", None, 3)], 2, False),
+        ([("final", False, 3)], 2, False),  # whoever opened it: that nobody told the author cannot be known
+        ([("final", None, 3)], 4, None),
+        ([("final", False, 3)], 4, True),
+        ([("final", False, 3)], 3, True),  # at the same moment is not before
+        ([("final", False, 1), ("corrected", False, 5)], 3, False),  # corrected after somebody had looked
+        ([("final", False, 1), ("preliminary", False, 5)], 3, True),
+        ([("preliminary", None, 5)], 3, None),
+        ([("final", None, None)], 2, None),  # nobody knows when it was signed
+        ([("final", True, None)], 2, False),
+        ([], 2, None),
+    ],
+)
+def test_a_report_signed_after_its_case_was_opened_is_not_independent(
+    connection: Any, make: Any, reports: list[tuple[str, bool | None, int | None]], seen_hour: int, independent: bool
+) -> None:
+    make.keep(connection, "instance", [make.instance("1")])
+    events = [
+        make.event(
+            str(n), status=status, ai_seen=seen, event_at=None if hour is None else make.noon + timedelta(hours=hour)
+        )
+        for n, (status, seen, hour) in enumerate(reports)
+    ]
+    make.keep(connection, "report_event", events)
+    uid = make.mask.of("study_uid", "CANARY-1")
+    seen_at = make.noon + timedelta(hours=seen_hour)
+    load(connection, "case_view", [CaseViewRow(make.site, uid, seen_at, make.mask.key_id)])
     assert one(connection, make, "report_independent") is independent
 
 

@@ -129,10 +129,13 @@
 -- measure agreement_by_independence title en: Agreement by independence of the report
 -- measure agreement_by_independence unit: share
 -- measure agreement_by_independence definition fr: Part des examens comparables où l'IA et le compte rendu concluent
---    de même, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer (inconnu : le
---    site ne le dit pas).
+--    de même, selon que le résultat de
+--    l'IA a été vu ou non avant la signature : le site le dit, ou le cas a été ouvert avant dans l'application, par qui que
+--    ce soit (inconnu : ni l'un ni l'autre).
 -- measure agreement_by_independence definition en: Share of comparable studies in which AI and report conclude alike,
---    by whether the author of the report had seen the AI result before signing (unknown: the site cannot tell).
+--    by whether the AI
+--    result was seen before the report was signed: the site says so, or the case was opened in the web application before, by
+--    whomever (unknown: neither tells).
 -- measure agreement_by_independence numerator fr: examens concordants
 -- measure agreement_by_independence numerator en: concordant studies
 -- measure agreement_by_independence denominator fr: examens comparables
@@ -143,11 +146,13 @@
 --    report
 -- measure positive_percent_agreement_by_independence unit: share
 -- measure positive_percent_agreement_by_independence definition fr: Part des examens avec fracture au compte rendu
---    que l'IA signale, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer
---    (inconnu : le site ne le dit pas).
+--    que l'IA signale, selon que le résultat de
+--    l'IA a été vu ou non avant la signature : le site le dit, ou le cas a été ouvert avant dans l'application, par qui que
+--    ce soit (inconnu : ni l'un ni l'autre).
 -- measure positive_percent_agreement_by_independence definition en: Share of studies with fracture in the report that
---    the AI flags, by whether the author of the report had seen the AI result before signing (unknown: the site
---    cannot tell).
+--    the AI flags, by whether the AI
+--    result was seen before the report was signed: the site says so, or the case was opened in the web application before, by
+--    whomever (unknown: neither tells).
 -- measure positive_percent_agreement_by_independence numerator fr: fractures au compte rendu signalées par l'IA
 -- measure positive_percent_agreement_by_independence numerator en: fractures in the report flagged by the AI
 -- measure positive_percent_agreement_by_independence denominator fr: examens comparables avec fracture au compte
@@ -159,11 +164,13 @@
 --    report
 -- measure negative_percent_agreement_by_independence unit: share
 -- measure negative_percent_agreement_by_independence definition fr: Part des examens sans fracture au compte rendu
---    que l'IA ne signale pas, selon que l'auteur du compte rendu avait vu ou non le résultat de l'IA avant de signer
---    (inconnu : le site ne le dit pas).
+--    que l'IA ne signale pas, selon que le résultat de
+--    l'IA a été vu ou non avant la signature : le site le dit, ou le cas a été ouvert avant dans l'application, par qui que
+--    ce soit (inconnu : ni l'un ni l'autre).
 -- measure negative_percent_agreement_by_independence definition en: Share of studies without fracture in the report
---    that the AI does not flag, by whether the author of the report had seen the AI result before signing (unknown:
---    the site cannot tell).
+--    that the AI does not flag, by whether the AI
+--    result was seen before the report was signed: the site says so, or the case was opened in the web application before, by
+--    whomever (unknown: neither tells).
 -- measure negative_percent_agreement_by_independence numerator fr: examens sans fracture au compte rendu et non
 --    signalés
 -- measure negative_percent_agreement_by_independence numerator en: studies without fracture in the report and not

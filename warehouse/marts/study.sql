@@ -140,7 +140,7 @@ report as (
         arg_max(patient_class, place) filter (patient_class is not null) as patient_class,
         -- The last final or corrected report that stands.
         arg_max(
-            struct_pack(status := status, label := label, acuity := acuity, message_id := message_id, ai_seen := ai_seen), place
+            struct_pack(status := status, label := label, acuity := acuity, message_id := message_id, ai_seen := ai_seen, event_at := event_at), place
         ) filter (live and status in ('final', 'corrected')) as standing,
         bool_or(live) as live
     from told
@@ -216,11 +216,16 @@ select
         false
     ) as clock_skew,
     'measured' as origin,
-    not report.standing.ai_seen as report_independent
+    -- Seen before signing, by what the report says or by what the web application showed; unknown where neither tells.
+    case
+        when report.standing.ai_seen or case_view.seen_at < report.standing.event_at then false
+        else not report.standing.ai_seen
+    end as report_independent
 from dated
 left join ai on dated.study_uid = ai.study_uid
 left join report on dated.study_uid = report.study_uid
 left join requested on dated.study_uid = requested.study_uid
 left join answer on dated.study_uid = answer.study_uid
+left join case_view on case_view.site = $site and case_view.study_uid = dated.study_uid
 left join person on person.site = $site and person.patient_id = dated.patient_id
 left join demographic on demographic.site = $site and demographic.study_uid = dated.study_uid

@@ -157,6 +157,24 @@ def test_a_double_click_is_one_verdict_and_colleagues_see_it(persona: Sign, stor
     assert kinds.count("verdict_given") == 1
 
 
+def test_the_trail_tells_whether_a_case_showed_an_ai_result(
+    persona: Sign, store: AppStore, day: str, warehouse_file: Path
+) -> None:
+    browser = persona("clinician")
+    for case in listed(browser, f"day={day}&nights=30")[:40]:
+        browser.get(case)
+    with store.reading() as app:
+        opened = app.execute(
+            "select object, json_extract(detail, '$.ai_shown') from audit_event where event = 'case_viewed'"
+        ).fetchall()
+    with reader(warehouse_file) as connection:
+        results = dict(
+            connection.execute("select study_uid, ai_result from study where site = 'saint-aubin'").fetchall()
+        )
+    assert len(opened) >= 10
+    assert [bool(shown) for _, shown in opened] == [results[uid] != "failed" for uid, _ in opened]
+
+
 def test_undo_and_what_is_refused(persona: Sign, store: AppStore, day: str) -> None:
     clinician, head = persona("clinician"), persona("department_head")
     (case, *_), (same, *_) = listed(clinician, f"day={day}"), listed(head, f"day={day}")
