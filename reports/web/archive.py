@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
@@ -109,12 +111,16 @@ def _place(visit: Visit, issue: Issued, kind: str) -> Path:
 def _issue(visit: Visit, issue: Issued, before: Issued | None, told: tuple[later.Month, ...]) -> Issue:
     return Issue(
         number=issue.issue,
-        issued=visit.moment(issue.issued_at),
-        data_cut=visit.moment(issue.data_cut),
+        issued=_day(visit, issue.issued_at),
+        data_cut=_day(visit, issue.data_cut),
         why=visit.words.text(WHY[_why(issue, before)]),
         files=tuple(file for kind in MEDIA_TYPES if (file := _file(visit, issue, kind)) is not None),
         told=told,
     )
+
+
+def _day(visit: Visit, moment: datetime) -> str:
+    return visit.words.day(moment.astimezone(ZoneInfo(visit.time_zone)).date(), "long")
 
 
 def _file(visit: Visit, issue: Issued, kind: str) -> File | None:

@@ -55,7 +55,7 @@ def home(simulated: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     change = Change("volume", Amount(900.0), Amount(905.0))
     few = Change("unreported", Amount(7.0), Amount(2.0))
     issue("north", "2026-09", "a", "{}", at(10, 1), [])
-    issue("north", "2026-09", "b", "{}", at(10, 5), [])
+    issue("north", "2026-09", "b", "{}", datetime(2026, 10, 5, 22, 30, tzinfo=UTC), [])
     late = Addendum("2026-09", 2, at(10, 5), (change, few), {"late_study": 5})
     issue("north", "2026-10", "c", '{"accent": "#000000"}', at(11, 1), [late])
     issue("south", "2026-10", "d", "{}", at(11, 1), [])
@@ -91,7 +91,7 @@ def test_each_issue_is_listed_with_its_date_its_reason_and_its_files(head: TestC
     rows = [re.sub(r"<[^>]+>|\s+", " ", row) for row in re.findall(r"<tr><td><b>.*?</tr>", page, re.DOTALL)]
     assert ["first issue" in row for row in rows] == [True, False, True]
     assert "data have changed" in rows[1]
-    assert "5 Oct 06:00" in rows[1]  # in the site's time zone
+    assert "6 October 2026" in rows[1]  # in the site's time zone: two hours later than in UTC
     assert re.findall(r'href="([^"]+/archive/[^"]+)"', page) == [
         "/site/north/archive/2026-10/1/pdf",
         "/site/north/archive/2026-09/2/pdf",

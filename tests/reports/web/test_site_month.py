@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -57,20 +57,27 @@ def settings(settings: WebSettings, published: Path) -> WebSettings:
 
 
 @pytest.fixture(scope="session")
-def composed(published: Path) -> Callable[[str, str, str], monthly.Composition]:
+def composed(published: Path) -> Callable[..., monthly.Composition]:
     """Compose a month once."""
 
     @cache
-    def of(site: str, month: str, code: str) -> monthly.Composition:
+    def of(site: str, month: str, code: str, cut: datetime | None) -> monthly.Composition:
+        given = (site, month, ReportDefinition(), Provenance(), cut)
         with connect.reader(published) as connection:
-            return monthly.compose(connection, site, month, ReportDefinition(), Provenance(), words=language(code))
+            return monthly.compose(connection, *given, words=language(code))
 
     return of
 
 
 @pytest.fixture
-def services(clock: Any, composed: Callable[[str, str, str], monthly.Composition]) -> Services:
-    return Services(now=clock, month=composed)
+def data_cut() -> datetime | None:
+    """The latest commit, unless a test says otherwise."""
+    return None
+
+
+@pytest.fixture
+def services(clock: Any, composed: Callable[..., monthly.Composition], data_cut: datetime | None) -> Services:
+    return Services(now=clock, month=lambda site, month, code: composed(site, month, code, data_cut))
 
 
 @pytest.fixture
@@ -177,6 +184,16 @@ def test_small_counts_are_withheld_on_the_page_as_in_the_file(
     drawn = {round(20 * (x - 0.025)) for x in scores["data"][0]["x"]}
     assert drawn
     assert all(bins[each] == 0 or bins[each] >= 11 for each in drawn)
+
+
+@pytest.mark.parametrize("data_cut", [datetime(2026, 6, 15, 10, tzinfo=UTC)])
+def test_a_month_that_is_not_over_is_told(page: str) -> None:
+    assert "The month is not over" in page
+    assert re.search(r"state of the data: 15\sJun 12:00", page)
+
+
+def test_a_month_that_is_over_is_not_told_to_be_running(persona: Sign) -> None:
+    assert "The month is not over" not in persona("department_head").get("/site/north/month?month=2026-05").text
 
 
 def test_what_was_seen_and_taken_is_in_the_trail(persona: Sign, store: AppStore) -> None:
