@@ -174,11 +174,12 @@ def audit_verify(home: Home = HOME, as_json: AsJson = False) -> None:
 
     Example: bilan audit verify --home /srv/bilan
     """
-    from pipelines import users  # noqa: PLC0415
+    from pipelines import trail, users  # noqa: PLC0415
     from warehouse import audit  # noqa: PLC0415
 
     with clear_errors():
-        found = audit.verify(users.store(_load(home)))
+        config = _load(home)
+        found = audit.verify(users.store(config), trail.known_key(config))
     head = {"seq": found.head.seq, "hash": found.head.hash} if found.head else None
     if as_json:
         print_json({"rows": found.rows, "head": head, "problems": found.problems})
@@ -205,3 +206,23 @@ def audit_export(home: Home = HOME) -> None:
         audit.record(store, "audit_exported", users.actor())
         for row in audit.export(store):
             typer.echo(json.dumps(row, ensure_ascii=False))
+
+
+@trail_app.command("prune")
+def audit_prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Remove the rows that are older than `web.audit_months`, as each night does; what is left can be verified.
+
+    Example: bilan audit prune --dry-run --home /srv/bilan
+    """
+    from pipelines import trail  # noqa: PLC0415
+
+    with clear_errors():
+        found = trail.prune(_load(home), dry_run=dry_run)
+    if as_json:
+        print_json({"rows": found.rows, "through": found.through, "dry_run": dry_run})
+    else:
+        typer.echo(f"Rows past their retention: {found.rows}; {'nothing was' if dry_run else 'they were'} removed.")

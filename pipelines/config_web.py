@@ -56,6 +56,8 @@ class Web(BaseModel):
     )
     idle_minutes: Annotated[float, Field(ge=1, le=480)] = 30.0
     absolute_hours: Annotated[float, Field(ge=0.25, le=24)] = 12.0
+    # CNIL 2021-122 (journalisation): six months to a year; more only for a reason of its own.
+    audit_months: Annotated[int, Field(ge=6, le=36)] = 12
     single_sign_on: SingleSignOn | None = None
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from inference import age, reasons
 from inference.labels import engine, pack
 from inference.records import ReportEvent, ReportLabel
 from inference.redaction import redact
-from pipelines import erasing, intake, messages, report_choice, retention, rotate, scoring
+from pipelines import erasing, intake, messages, report_choice, retention, rotate, scoring, trail
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
 from pipelines.intake import writer
@@ -208,6 +208,7 @@ def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, An
     with writer(config) as connection:
         changed_days.settle(connection, site, changed)
     retention.run(config, site, datetime.now(UTC))
+    trail.prune(config)
     return {"studies": studies, "flagged": flagged, "made": made, "again": again}
 
 

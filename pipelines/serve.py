@@ -15,10 +15,9 @@ import uvicorn
 
 from inference import reasons
 from pipelines import hub as hubs
-from pipelines import retry, users
+from pipelines import retry, trail, users
 from pipelines.config import Config
 from pipelines.config_hub import hub_published, hub_store
-from pipelines.config_web import app_key
 from pipelines.errors import BilanError
 from pipelines.shown import Shown
 from pipelines.viewing import Viewing
@@ -26,7 +25,6 @@ from reports.web.app import create
 from reports.web.bundles import with_bundles
 from reports.web.settings import Provider, Services, SiteInfo, WebSettings
 from warehouse.errors import KeyFileError
-from warehouse.pseudonym import read_key, write_key
 from warehouse.published import Published
 from warehouse.web_sessions import Limits
 
@@ -63,11 +61,8 @@ def settings(config: Config) -> WebSettings:
 
 
 def _key(config: Config) -> bytes:
-    path = app_key(config.home)
     try:
-        if not path.exists():
-            write_key(path)
-        return read_key(path)
+        return trail.key(config)
     except (KeyFileError, OSError):
         raise ServeError("keys/_app.key cannot be used; it must be a plain file of mode 0600, restored whole") from None
 

@@ -89,6 +89,7 @@ TERMS: dict[str, dict[str, str]] = {
         "role_revoked": "role taken away",
         "audit_viewed": "audit trail seen",
         "audit_exported": "audit trail exported",
+        "audit_trimmed": "old rows of the audit trail removed",
         "application_started": "application started",
         "studies_explained": "studies behind a figure seen",
         "quarantine_retried": "quarantined file tried again",

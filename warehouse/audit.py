@@ -8,6 +8,7 @@ failure, 8 serious failure, 12 major failure).
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -70,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
     # 110101 Audit Log Used; 110100 Application Activity: 110120 start, 110121 stop
     "audit_viewed": Kind("110101", "", "R"),
     "audit_exported": Kind("110101", "", "R"),
+    "audit_trimmed": Kind("110101", "", "D"),
     "application_started": Kind("110100", "110120", "E"),
     # 110113 Security Alert, 110131 Software Configuration
     "report_settings_changed": Kind("110113", "110131", "U"),
@@ -148,6 +150,11 @@ def digest(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
 
+def seal(detail: Mapping[str, Any], key: bytes) -> str:
+    """Return what only the holder of a key kept outside the database can write under a detail: HMAC-SHA-256."""
+    return hmac.new(key, json.dumps(detail, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What `verify` found: rows read, the last row's number and hash, and what is wrong in words."""
@@ -157,15 +164,25 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def verify(store: AppStore) -> Verdict:
-    """Read the whole trail and check that no row was changed, inserted, removed or cut off its end."""
+def verify(store: AppStore, key: bytes | None = None) -> Verdict:
+    """Read the whole trail and check that no row was changed, inserted, removed or cut off its end.
+
+    Rows removed at the end of their retention are attested by a row of the trail; with `key`, that of the
+    application, its seal is checked too.
+    """
     problems: list[str] = []
-    expected, n, head = GENESIS, 0, None
+    expected, n, head, read = GENESIS, 0, None, 0
     anchor = audit_head.read(audit_head.place(store.path))
     anchored = anchor is None
     with store.reading() as connection:
+        cut = rows(connection, "audit_checkpoint")
+        if cut:
+            n, expected = cut[0]["through"], cut[0]["hash"]
+        attested = not cut
         for row in rows(connection, "audit_rows"):
             n += 1
+            read += 1
+            attested = attested or _attests(dict(row), n_cut=cut[0]["through"], hash_cut=cut[0]["hash"], key=key)
             if row["seq"] != n:
                 problems.append(f"row {n} is missing: row {row['seq']} stands in its place")
                 n = row["seq"]
@@ -176,13 +193,27 @@ def verify(store: AppStore) -> Verdict:
             expected = row["hash"]
             head = Head(n, expected)
             anchored = anchored or anchor == head
+    if not attested:
+        problems.append(f"rows up to {cut[0]['through']} were removed, and no row with a right seal says so")
     if anchor is None and n:
         problems.append("the side file audit-head.json is missing or damaged: whether rows were cut off cannot be told")
     elif anchor is not None and anchor.seq > n:
         problems.append(f"the trail ends at row {n}, but row {anchor.seq} had been written: its end was cut off")
     elif not anchored:
         problems.append(f"row {anchor.seq if anchor else n} is not the one that was noted in audit-head.json")
-    return Verdict(n, head, tuple(problems))
+    return Verdict(read, head, tuple(problems))
+
+
+def _attests(row: Mapping[str, Any], n_cut: int, hash_cut: str, key: bytes | None) -> bool:
+    """Tell whether a row is the one that says that the trail was cut there."""
+    if row["event"] != "audit_trimmed":
+        return False
+    try:
+        told = json.loads(row["detail"])
+        mark = told.pop("seal", "")
+        return (told["through"], told["hash"]) == (n_cut, hash_cut) and (key is None or mark == seal(told, key))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def show(visit: Visit) -> Response:
 
 def verify(visit: Visit) -> Response:
     """Read the whole trail and say whether it is whole."""
-    return visit.page("admin_trail_verdict.html.j2", verdict=audit.verify(visit.app.store))
+    return visit.page("admin_trail_verdict.html.j2", verdict=audit.verify(visit.app.store, visit.app.settings.key))
 
 
 def export(visit: Visit) -> Response:

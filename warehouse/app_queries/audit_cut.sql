@@ -1,0 +1,2 @@
+delete from audit_event
+where seq <= $through;
