@@ -57,6 +57,7 @@ class Inferred:
 
     `rejection` is set when the pixels could not be decoded: then there is no finding. `heat` is the
     model's map (uint8, 255 hottest, edge to edge over the image, at its own coarse step), where it has one.
+    `text` says that letters stand in the pixels: such a picture may name the patient.
     """
 
     task: Task
@@ -64,6 +65,7 @@ class Inferred:
     thumbnail: npt.NDArray[np.uint8] | None
     rejection: Rejection | None
     heat: npt.NDArray[np.uint8] | None = None
+    text: bool = False
 
 
 def run(
@@ -297,12 +299,15 @@ def analyse(model: Model, task: Task, decoded: Prepared | Rejection, now: dateti
     """Run the model on one decoded image; a model that returns nonsense marks it failed."""
     import numpy as np  # noqa: PLC0415
 
+    from inference.burned_in import has_text  # noqa: PLC0415
     from inference.detect import detect  # noqa: PLC0415
 
     if isinstance(decoded, Rejection):
         return Inferred(task, None, None, decoded)
     said = {"name": model.name, "version": model.version, "sha256": model.sha256}
-    failed = replace(unanswered(task, said, "MODEL_FAILED"), thumbnail=_thumbnail(decoded))
+    failed = replace(
+        unanswered(task, said, "MODEL_FAILED"), thumbnail=_thumbnail(decoded), text=has_text(decoded.image)
+    )
     assert failed.finding is not None  # noqa: S101 - `unanswered` always makes one
     finding = replace(failed.finding, ai_completed=now)
     try:

@@ -104,6 +104,11 @@ REASONS: dict[str, Reason] = {
         "Inscriptions déclarées dans l'image.",
         "The image is declared to carry burned-in annotations.",
     ),
+    "TEXT_FOUND": Reason(
+        "accepted",
+        "Texte repéré dans l'image : pas de vignette.",
+        "Text was found within the image: no thumbnail is kept.",
+    ),
     "CLOCK_SKEW": Reason("accepted_flagged", "Horloges incohérentes.", "Clocks disagree."),
     "MISSING_TIME": Reason("accepted", "Heure d'examen inconnue.", "The time of the examination is unknown."),
     "MISSING_PATIENT_ID": Reason("accepted", "Identifiant du patient absent.", "The patient identifier is missing."),

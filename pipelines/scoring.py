@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from inference import description, engine, infer
@@ -34,6 +35,8 @@ FLAG, SHADOW = "flag", "shadow"
 SHADOW_DAYS = 14
 # Images below which a further process is not worth its start.
 LEAST_SHARE = 16
+# The grey of a thumbnail that shows nothing, since the image holds text: boxes still show where.
+BLANK = 40
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,10 @@ def _keep(
     thumbnails = config.spool(site) / "thumbnails"
     thumbnails.mkdir(parents=True, exist_ok=True)
     for item in chunk if role == FLAG else ():  # the list shows where the model that flags saw something
-        for picture, ending in ((item.thumbnail, ".png"), (item.heat, ".heat.png")):
+        thumbnail = item.thumbnail
+        if thumbnail is not None and (item.text or before[item.task.instance_uid].burned_in):
+            thumbnail = np.full_like(thumbnail, BLANK)
+        for picture, ending in ((thumbnail, ".png"), (item.heat, ".heat.png")):
             if picture is not None:
                 target = thumbnails / f"{item.task.instance_uid}{ending}"
                 aside = target.with_name(f".{target.name}.{os.getpid()}")
@@ -182,6 +188,8 @@ def _keep(
     refused = {item.task.instance_uid: item.rejection.reasons for item in chunk if item.rejection and role == FLAG}
     key_id = Pseudonymiser(read_key(config.key(site))).key_id
     with writer(config) as connection:
+        if role == FLAG:
+            pending.note_text(connection, site, [item.task.instance_uid for item in chunk if item.text])
         load.load(connection, "finding", findings, site=site, key_id=key_id, role=role, replace=True)
         ledger.set_outcome(connection, site, "quarantined", refused)
     for item in chunk:

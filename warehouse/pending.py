@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PendingImage:
-    """An image to be judged, by pseudonyms; which model failed on it before, and why, where one did."""
+    """An image to be judged, by pseudonyms; which model failed on it before, and why, where one did.
+
+    `burned_in` says that the image is known to hold text: declared, or found by an earlier night.
+    """
 
     study_uid: str
     instance_uid: str
     failed_model: str | None
     failed_reason: str | None
+    burned_in: bool
 
 
 def images(connection: DuckDBPyConnection, site: str) -> list[PendingImage]:
@@ -35,6 +39,11 @@ def shadow_images(connection: DuckDBPyConnection, site: str, model_sha256: str, 
 
 def _images(connection: DuckDBPyConnection, name: str, **given: object) -> list[PendingImage]:
     return [PendingImage(*row) for row in connection.execute(statement(name), given).fetchall()]
+
+
+def note_text(connection: DuckDBPyConnection, site: str, images: Sequence[str]) -> None:
+    """Note on these images (pseudonyms) that text was found in them; noted once, however often it is found."""
+    connection.execute(statement("note_text"), {"site": site, "images": list(images)})
 
 
 def labels(connection: DuckDBPyConnection, site: str, packs: Sequence[str]) -> dict[str, set[str]]:

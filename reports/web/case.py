@@ -238,7 +238,7 @@ def _shown(visit: Visit, case: Case, image: Picture) -> Shown:
         columns=image.columns or 1,
         rows=image.rows or 1,
         boxes=tuple((box.x0, box.y0, box.x1, box.y1, box.score) for box in image.boxes),
-        burned_in="BURNED_IN" in image.flags,
+        burned_in=not {"BURNED_IN", "TEXT_FOUND"}.isdisjoint(image.flags),
         reason=image.reason,
     )
 

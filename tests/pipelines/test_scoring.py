@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 import yaml
+from PIL import Image, ImageDraw, ImageFont
 
 from inference import description, detect, pixels
 from inference.settings import DecodeSettings
 from pipelines import cli, config, doctor, night, scoring
 from pipelines.config import Config
 from warehouse import connect
+from warehouse.pseudonym import Pseudonymiser, read_key
 
 pytestmark = pytest.mark.slow
 SITE = "saint-aubin"
@@ -62,7 +65,7 @@ def test_the_documented_bundles_run_through_a_night_one_flagging_one_in_its_shad
     scores: dict[str, float] = {}
     for study, image, name, _, score in found:
         # The example's own formula, computed here from the picture: sigmoid(4 x mean grey - 1).
-        prepared = pixels.decode(loaded.spool(SITE) / "dicom" / study / f"{image}.dcm", DecodeSettings())
+        prepared = pixels.decode(loaded.spool(SITE) / "dicom" / study / f"{image}.dcm", DecodeSettings(model_side=64))
         assert isinstance(prepared, pixels.Prepared)
         square, *_ = detect.letterbox(prepared.image, 64)
         assert score == pytest.approx(1 / (1 + np.exp(1 - 4 * square.mean())), abs=1e-5)
@@ -88,6 +91,48 @@ def test_the_documented_bundles_run_through_a_night_one_flagging_one_in_its_shad
     promoted = settings(loaded, model={"bundle": str(toys / "toy-torchscript")})
     assert run(promoted, day) == {}  # what was flagged keeps its result when the model is changed
     assert table(promoted, "select study_uid, score, ai_result, model_sha256 from study") == studies
+
+
+def test_an_image_with_text_in_its_pixels_is_judged_but_keeps_no_thumbnail(
+    make_home: Callable[..., Config], day: date
+) -> None:
+    regions = ["hand", "wrist", "finger", "ankle", "foot", "knee", "hip", "shoulder", "elbow", "pelvis"]
+    loaded = make_home(scope={"regions": regions})  # the embedded model: the toys' pictures are too small for letters
+    written = set()
+    for path in sorted(loaded.home.rglob("*.dcm")):
+        dataset = pydicom.dcmread(path, force=True)
+        syntax = getattr(dataset, "file_meta", {}).get("TransferSyntaxUID")
+        if syntax != pydicom.uid.ExplicitVRLittleEndian or dataset.get("BitsAllocated") != 16 or "Rows" not in dataset:
+            continue
+        picture = Image.new("L", (dataset.Columns, dataset.Rows))
+        font = ImageFont.load_default(dataset.Rows / 20)
+        ImageDraw.Draw(picture).text((10, 10), "DUPONT JEAN-PIERRE", fill=255, font=font)
+        dark = dataset.PhotometricInterpretation == "MONOCHROME1"
+        values = dataset.pixel_array.copy()
+        values[np.asarray(picture) > 127] = 0 if dark else 2**dataset.BitsStored - 1
+        dataset.PixelData = values.tobytes()
+        dataset.save_as(path)
+        written.add(str(dataset.SOPInstanceUID))
+    assert written
+    counts = run(loaded, day)
+    rows = table(loaded, "select instance_uid, list_contains(flags, 'TEXT_FOUND') from instance where in_scope")
+    assert counts == {"ok": len(rows)}
+    blank = {uid for uid, _ in rows if _grey_levels(loaded, uid) == 1}
+    key = Pseudonymiser(read_key(loaded.key(SITE)))
+    assert (
+        blank
+        == {uid for uid, found in rows if found}
+        == {key.of("instance_uid", uid) for uid in written} & {uid for uid, _ in rows}
+    )
+    assert blank
+    before = table(loaded, "select * from instance order by all")
+    assert run(loaded, day) == {}
+    assert table(loaded, "select * from instance order by all") == before
+
+
+def _grey_levels(loaded: Config, uid: str) -> int:
+    with Image.open(loaded.spool(SITE) / "thumbnails" / f"{uid}.png") as thumbnail:
+        return len(np.unique(np.asarray(thumbnail)))
 
 
 def test_only_the_models_own_regions_are_in_scope_unless_the_site_says_otherwise(

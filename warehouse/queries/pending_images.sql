@@ -8,7 +8,12 @@ with failed as (
     where site = $site and code = 'fracture' and role = 'flag' and status = 'failed'
     group by instance_uid
 )
-select instance.study_uid, instance.instance_uid, failed.last.model_sha256, failed.last.reason
+select
+    instance.study_uid,
+    instance.instance_uid,
+    failed.last.model_sha256,
+    failed.last.reason,
+    list_has_any(instance.flags, ['BURNED_IN', 'TEXT_FOUND'])
 from instance
 left join failed on instance.instance_uid = failed.instance_uid
 where instance.site = $site

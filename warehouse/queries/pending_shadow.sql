@@ -4,7 +4,8 @@ select
     instance.study_uid,
     instance.instance_uid,
     finding.model_sha256,
-    finding.reason
+    finding.reason,
+    list_has_any(instance.flags, ['BURNED_IN', 'TEXT_FOUND'])
 from instance
 left join finding on finding.site = instance.site
     and finding.instance_uid = instance.instance_uid
