@@ -134,16 +134,18 @@ def _label(site: Site, event: ReportEvent) -> ReportLabel:
     found = engine.label(event.text, site.language)
     kept = redact(found.evidence) if site.evidence == "redacted" and found.evidence else None
     known = bool(found.evidence)
+    # One text for several examinations: which of them its words are about, a person has to say.
+    shared = "SHARED_REPORT" in event.flags
     return ReportLabel(
         message_id=event.message_id,
         label=found.label,
         acuity=found.acuity,
-        tier=found.tier,
+        tier="review" if shared else found.tier,
         language=found.language,
         evidence=kept,
         start=found.start if known else None,
         end=found.end if known else None,
-        rules=found.rules,
+        rules=(*found.rules, "night: several studies in one report") if shared else found.rules,
         pack=found.pack,
     )
 

@@ -41,17 +41,20 @@ def has_data(connection: DuckDBPyConnection, site: str, month: str) -> bool:
 
 
 def data_sha256(connection: DuckDBPyConnection, site: str, month: str) -> str:
-    """Return the SHA-256 of all that is known of the month's studies, whatever the order of their rows.
+    """Return the SHA-256 of all that the month's report is made from, whatever the order of the rows.
 
     Each study is one line of JSON with its columns by name, times in UTC to the microsecond, lines
-    in the order of the study's pseudonym.
+    in the order of the study's pseudonym; then, alike, the reports drawn to be read blind and what was
+    read of them by the month's data cut, where there are any.
     """
-    found = connection.execute(statement("month_studies"), {"site": site, **span(month)})
-    names = [column[0] for column in found.description]
+    given = {"site": site, **span(month)}
     digest = hashlib.sha256()
-    for row in found.fetchall():
-        line = {name: _plain(value) for name, value in zip(names, row, strict=True)}
-        digest.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    for name in ("month_studies", "month_readings"):
+        found = connection.execute(statement(name), given)
+        names = [column[0] for column in found.description]
+        for row in found.fetchall():
+            line = {column: _plain(value) for column, value in zip(names, row, strict=True)}
+            digest.update(json.dumps(line, sort_keys=True, separators=(",", ":")).encode() + b"\n")
     return digest.hexdigest()
 
 

@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 
+from inference import hl7
 from inference.simulation import night as simulated
 from inference.simulation.plan import plan
 from inference.simulation.site import SAINT_AUBIN
@@ -295,3 +296,19 @@ def test_a_step_that_raises_is_seen_at_once(tmp_path: Path) -> None:
     with connect.writer(loaded.warehouse) as connection:
         found = connection.execute("select status, error from night").fetchall()
     assert found == [("failed", "ZeroDivisionError")]
+
+
+def test_one_text_for_several_examinations_is_left_to_a_person(tmp_path: Path) -> None:
+    loaded = make(tmp_path / "home")
+    head = "MSH|^~\\&|RIS|H|BILAN||20261024101500||ORU^R01|C1|P|2.5.1\rPID|1||P1^^^H^PI\r"
+    text = "OBX|1|TX|GDT||Fracture du radius distal.||||||F\r"
+    site = loaded.site(SITE.site)
+    labels = []
+    for accession in ("A1", "A1~A2"):
+        request = f"OBR|1|O1||XR|||20261024090000|||||||||||{accession}||||20261024101000|||F\r"
+        [events] = hl7.read((head + request + text).encode(), site.gate_settings(), datetime(2026, 10, 25, tzinfo=UTC))
+        labels.append([night._label(site, event) for event in events])
+    [alone], together = labels
+    assert (alone.label, alone.tier) == ("present", "decided")
+    assert [(one.label, one.tier) for one in together] == [("present", "review")] * 2
+    assert all(one.rules[-1] == "night: several studies in one report" for one in together)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from warehouse import audit_sample, study
+from warehouse import audit_sample, freeze, study
 from warehouse.app_store import AppStore
 from warehouse.audit_sample import Drawn, DrawRefusedError, ReadingRefusedError
 from warehouse.load import load
@@ -204,3 +204,26 @@ def test_simulated_studies_have_no_report_to_read(connection: Any, store: AppSto
     simulated = replace(real, study_uid="a" * 32, report_message_id="b" * 32, origin="simulated")
     load(connection, "study", [simulated])
     assert draw(connection, store, make) == 1
+
+
+def test_what_was_read_belongs_to_the_data_of_the_months_that_it_counts_in(
+    filled: Any, store: AppStore, make: Any
+) -> None:
+    """March is closed on 8 April at midnight, before the sample was drawn: its issue stays, April's is another."""
+
+    def hashes() -> list[str]:
+        return [freeze.data_sha256(filled, make.site, month) for month in ("2025-03", "2025-04", "2026-03")]
+
+    before = hashes()
+    draw(filled, store, make)
+    with store.reading() as app:
+        audit_sample.keep(app, filled, make.site, make.mask)
+    drawn = hashes()
+    # March 2026 looks back to April 2025.
+    assert [old == new for old, new in zip(before, drawn, strict=True)] == [True, False, True]
+    with store.writing() as app:
+        report = audit_sample.pending(app, make.site)[0]
+        audit_sample.record(app, make.site, report.study_uid, "anne", "present", "acute", LATER)
+        audit_sample.keep(app, filled, make.site, make.mask)
+    assert [old == new for old, new in zip(drawn, hashes(), strict=True)] == [True, False, True]
+    assert hashes() == hashes()
