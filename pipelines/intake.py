@@ -139,6 +139,7 @@ def _new(
     for listed in source.changed(days):
         known = listed.instance_uid is not None and gate.mask.of("instance_uid", listed.instance_uid) in images
         if known or gate.place(listed) in places:
+            source.done(listed)  # a run that broke off after its row was written did not get to it
             continue
         offered = source.fetch(listed)
         if offered is not None and (offered.stamp == listed.stamp or gate.place(offered) not in places):

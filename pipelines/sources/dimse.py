@@ -7,7 +7,6 @@ DICOM PS3.4 C.4.1-C.4.3 (C-FIND, C-MOVE, C-GET), PS3.7 D.3.3.4 (role selection).
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -54,6 +53,8 @@ PENDING = frozenset({0xFF00, 0xFF01})
 # Statuses that may go away: out of resources (PS3.4 tables C.4-2, C.4-3).
 BUSY = frozenset({0xA700, 0xA701, 0xA702})
 MOST_FAILURES = 5
+# What others did at the port where we listen for a C-MOVE: rows of their own, as a receiver's.
+OF_STRANGERS = frozenset({"CALLER_REFUSED", "TOO_MANY_CONNECTIONS", "BAD_PROTOCOL"})
 
 
 class _LostError(Exception):
@@ -87,6 +88,7 @@ class Dimse:
             running.callback(self.close)
             self._listen(running)
             yield from listing.walk(self, self.landing, self.wanted, asked)
+        yield from self._refusals()
         self.landing.answered(asked)
 
     def fetch(self, offered: Offered) -> Offered | None:
@@ -352,10 +354,15 @@ class Dimse:
             # What was asked for earlier and comes late is its own; what nobody asked for is this answer.
             target = self.landing.listed("", "", uid).path if uid in self.asked else offered.path
             path.replace(target)
-        for path in (self._inbox.folder / "refused").glob("[!.]*.json"):
-            reason = json.loads(path.read_text(encoding="utf-8"))["reason"]
-            self.refused = "FILE_TOO_LARGE" if reason == "FILE_TOO_LARGE" else "NOT_FETCHED"
-            path.unlink()
+        for refusal in list(self._refusals()):
+            if refusal.refusal not in OF_STRANGERS:
+                self.refused = "FILE_TOO_LARGE" if refusal.refusal == "FILE_TOO_LARGE" else "NOT_FETCHED"
+                refusal.path.unlink()
+
+    def _refusals(self) -> Iterator[Offered]:
+        """Yield what was refused where we listen."""
+        if self.settings.move_to is not None:
+            yield from (offered for offered in self._inbox.changed([]) if offered.refusal is not None)
 
 
 def _attributes(row: Dataset | None, keywords: list[str]) -> Attributes:

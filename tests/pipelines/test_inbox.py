@@ -102,6 +102,25 @@ def test_a_crash_before_the_row_loses_nothing(home: Config, monkeypatch: pytest.
     assert [row[2] for row in rows(home)] == ["unmatched"]
 
 
+def test_a_crash_after_the_row_leaves_nothing_in_the_inbox_for_good(
+    home: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox(home, "ris").keep(ORU)
+    inbox(home, "ris").refuse("MESSAGE_TOO_LARGE", "10.0.0.1")
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Inbox, "done", crash)
+        with pytest.raises(KeyboardInterrupt):
+            take(home)
+    before = rows(home)
+    assert len(files(home)) == 2
+    take(home)
+    assert (rows(home), files(home)) == (before, [])
+
+
 def test_a_receiver_that_never_ran_is_an_empty_inbox(home: Config) -> None:
     take(home)
     assert rows(home) == []
