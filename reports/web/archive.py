@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from reports import later, monthly
-from reports.language import message
+from reports.language import MISSING, message
 from reports.web.row import Row
 from reports.web.site_month import HEADS, MONTH
 from reports.web.trail import audited
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from warehouse.figure import Connection
 
 MEDIA_TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8", "json": "application/json"}
+REPORT = re.compile(r"report(?:-([1-9]\d{0,3}))?\.pdf")
+Place = tuple[str, int]
+"""Month and number of an issue."""
 WHY = {
+    "new": message("new: its details come with the next night"),
     "first": message("first issue"),
     "data": message("data have changed"),
     "definition": message("the report's parameters have changed"),
@@ -72,9 +77,14 @@ def show(visit: Visit) -> Response:
     def words(told: Sequence[Addendum]) -> tuple[later.Month, ...]:
         return tuple(later.told(visit.words, told, definitions(), small_cell))
 
+    known = {(issue.month, issue.issue): issue for issue in found}
+    places = sorted({*known, *_on_disk(visit)}, reverse=True)
     issues = {
-        month: [_issue(visit, issue, before, words(told[month, issue.issue])) for issue, before in _pairs(group)]
-        for month, group in groupby(found, lambda issue: issue.month)
+        month: [
+            _issue(visit, place, known.get(place), known.get((month, place[1] - 1)), words(told.get(place, [])))
+            for place in group
+        ]
+        for month, group in groupby(places, lambda place: place[0])
     }
     return visit.page("site_archive.html.j2", months=issues, ahead=words(ahead))
 
@@ -86,16 +96,16 @@ def download(visit: Visit) -> Response:
     if kind not in MEDIA_TYPES or not MONTH.fullmatch(month):
         raise missing()
     with visit.app.published.connection() as connection:
-        known = archive.issues(connection, visit.here.site)
-    issue = next((one for one in known if one.month == month and str(one.issue) == number), None)
-    if issue is None:
+        known = {(issue.month, issue.issue) for issue in archive.issues(connection, visit.here.site)}
+    place = next((place for place in {*known, *_on_disk(visit)} if (place[0], str(place[1])) == (month, number)), None)
+    if place is None:
         raise missing()
     try:
-        content = _place(visit, issue, kind).read_bytes()
+        content = _path(visit, place, kind).read_bytes()
     except OSError:
         raise missing() from None
-    audited(visit, "report_exported", month, issue=issue.issue, kind=kind)
-    name = f"bilan-{visit.here.site}-{month}-{issue.issue}.{kind}"
+    audited(visit, "report_exported", month, issue=place[1], kind=kind)
+    name = f"bilan-{visit.here.site}-{month}-{place[1]}.{kind}"
     return Response(
         content,
         media_type=MEDIA_TYPES[kind],
@@ -103,18 +113,38 @@ def download(visit: Visit) -> Response:
     )
 
 
-def _place(visit: Visit, issue: Issued, kind: str) -> Path:
-    # Site, month and number are those of a row of the warehouse: nothing of the address reaches the disk.
-    return visit.app.settings.issued / issue.site / "reports" / issue.month / monthly.names(issue.issue)[kind]
+def _folder(visit: Visit) -> Path:
+    return visit.app.settings.issued / visit.here.site / "reports"
 
 
-def _issue(visit: Visit, issue: Issued, before: Issued | None, told: tuple[later.Month, ...]) -> Issue:
+def _path(visit: Visit, place: Place, kind: str) -> Path:
+    # Month and number are those of a row of the warehouse or of a file found: nothing of the address reaches the disk.
+    return _folder(visit) / place[0] / monthly.names(place[1])[kind]
+
+
+def _on_disk(visit: Visit) -> set[Place]:
+    """Return the issues whose PDF is there: the copy of the warehouse knows the newest from the next night on."""
+    found = set()
+    for file in _folder(visit).glob("*/report*.pdf"):
+        number = REPORT.fullmatch(file.name)
+        if number and MONTH.fullmatch(file.parent.name):
+            found.add((file.parent.name, int(number[1] or 1)))
+    return found
+
+
+def _issue(
+    visit: Visit, place: Place, issue: Issued | None, before: Issued | None, told: tuple[later.Month, ...]
+) -> Issue:
+    files = tuple(file for kind in MEDIA_TYPES if (file := _file(visit, place, kind)) is not None)
+    if issue is None:
+        why, made = WHY["new"], datetime.fromtimestamp(_path(visit, place, "pdf").stat().st_mtime, UTC)
+        return Issue(place[1], _day(visit, made), MISSING, visit.words.text(why), files, ())
     return Issue(
         number=issue.issue,
         issued=_day(visit, issue.issued_at),
         data_cut=_day(visit, issue.data_cut),
         why=visit.words.text(WHY[_why(issue, before)]),
-        files=tuple(file for kind in MEDIA_TYPES if (file := _file(visit, issue, kind)) is not None),
+        files=files,
         told=told,
     )
 
@@ -123,25 +153,19 @@ def _day(visit: Visit, moment: datetime) -> str:
     return visit.words.day(moment.astimezone(ZoneInfo(visit.time_zone)).date(), "long")
 
 
-def _file(visit: Visit, issue: Issued, kind: str) -> File | None:
+def _file(visit: Visit, place: Place, kind: str) -> File | None:
     try:
-        size = _place(visit, issue, kind).stat().st_size
+        size = _path(visit, place, kind).stat().st_size
     except OSError:
         return None
-    href = visit.link("archive_file", site=issue.site, month=issue.month, issue=issue.issue, kind=kind)
+    href = visit.link("archive_file", site=visit.here.site, month=place[0], issue=place[1], kind=kind)
     kilobytes = visit.words.text("%(n)s kB", n=visit.words.number(max(1, size / 1000)))
     return File(kind.upper(), href, kilobytes)
 
 
-def _pairs(issues: object) -> list[tuple[Issued, Issued | None]]:
-    """Return the issues of a month, the last first, each with the one before it."""
-    found: list[Issued] = list(issues)  # type: ignore[call-overload]
-    return list(zip(found, [*found[1:], None], strict=True))
-
-
 def _why(issue: Issued, before: Issued | None) -> str:
     if before is None:
-        return "first"
+        return "first" if issue.issue == 1 else "data"
     data, definition = issue.data_sha256 != before.data_sha256, issue.definition != before.definition
     return "both" if data and definition else "data" if data else "definition"
 

@@ -155,6 +155,27 @@ def test_what_is_no_file_of_an_issue_is_not_found(head: TestClient, store: AppSt
         assert app.execute("select count(*) from audit_event where event = 'report_exported'").fetchone()[0] == 0
 
 
+def test_an_issue_that_the_copy_does_not_know_yet_is_there_already(
+    head: TestClient, settings: WebSettings, tmp_path: Path
+) -> None:
+    folder = settings.issued / "north" / "reports"
+    made = [folder / "2026-10" / name for name in ("report-2.pdf", "report-x.pdf", "report-0.pdf", "reports.pdf")]
+    made.append(folder / "elsewhere" / "report.pdf")
+    made[-1].parent.mkdir()
+    try:
+        for path in made:
+            path.write_bytes(b"the newest")
+        page = head.get("/site/north/archive").text
+        assert page.count("new: its details come with the next night") == 1
+        assert head.get("/site/north/archive/2026-10/2/pdf").content == b"the newest"
+        for number in ("x", "0", "00002", "3"):
+            assert head.get(f"/site/north/archive/2026-10/{number}/pdf").status_code == 404
+    finally:
+        for path in made:
+            path.unlink()
+        made[-1].parent.rmdir()
+
+
 def test_the_other_site_has_its_own_archive(persona: Sign, head: TestClient) -> None:
     other = persona("department_head_south")
     assert head.get("/site/south/archive/2026-10/1/pdf").status_code == 404
