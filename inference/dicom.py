@@ -240,6 +240,7 @@ def _instance(found: DataSet, settings: GateSettings, moments: Moments, form: Pi
         study_at=moments.study_at,
         in_scope=not outside,
         flags=tuple(dict.fromkeys(flags)),
+        exam_date=moments.exam_date,
     )
 
 
@@ -251,7 +252,9 @@ def _flags(found: DataSet, moments: Moments, form: PixelFormat | None) -> list[s
         flags.append("BURNED_IN")
     if moments.skewed:
         flags.append("CLOCK_SKEW")
-    if moments.acquired_at is None and moments.study_at is None:
+    if moments.ambiguous:
+        flags.append("AMBIGUOUS_TIME")
+    elif moments.acquired_at is None and moments.study_at is None:
         flags.append("MISSING_TIME")
     if not found.string(PATIENT_ID):
         flags.append("MISSING_PATIENT_ID")

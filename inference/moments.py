@@ -1,7 +1,9 @@
 """Dates and times of a DICOM header to moments in UTC, or a statement that they are wrong.
 
 Rule: a value that is empty is unknown; a value that is there and is no date, no time of day, or
-lies before 1900 or in the future is BAD_DATE. A date whose time is unknown gives no moment.
+lies before 1900 or in the future is BAD_DATE. A date whose time is unknown gives no moment. A local time
+without an offset that the clocks showed twice or never (the two nights of the year) gives none either:
+the day is certain, the moment is not, and no duration is guessed (as `inference.hl7_time` does).
 
 References
 ----------
@@ -41,7 +43,8 @@ class _WrongError(ValueError):
 class Moments:
     """When an image was taken and its study began, in UTC; local dates where times are unknown.
 
-    `wrong` when any value is no date or time, or is impossible; `skewed` when clocks disagree.
+    `wrong` when any value is no date or time, or is impossible; `skewed` when clocks disagree;
+    `ambiguous` when the time of the examination is one that the clocks showed twice or never.
     """
 
     acquired_at: datetime | None = None
@@ -51,6 +54,7 @@ class Moments:
     birth_date: date | None = None
     wrong: bool = False
     skewed: bool = False
+    ambiguous: bool = False
 
 
 def read_moments(dataset: DataSet, zone: ZoneInfo, now: datetime, future_tolerance_hours: float) -> Moments:
@@ -59,8 +63,7 @@ def read_moments(dataset: DataSet, zone: ZoneInfo, now: datetime, future_toleran
     Parameters
     ----------
     zone
-        Zone of times without an offset when the image gives no TimezoneOffsetFromUTC. A local
-        time that a clock change makes ambiguous is taken as the first of the two.
+        Zone of times without an offset when the image gives no TimezoneOffsetFromUTC.
     now
         Aware; moments later than this plus the tolerance are BAD_DATE, and CLOCK_SKEW up to there.
     """
@@ -86,6 +89,7 @@ def read_moments(dataset: DataSet, zone: ZoneInfo, now: datetime, future_toleran
         found.exam_date,
         found.birth_date,
         skewed=early or _apart(found, dates[0]),
+        ambiguous=found.ambiguous,
     )
 
 
@@ -99,44 +103,58 @@ def _apart(found: Moments, study_day: date | None) -> bool:
 
 def _read(dataset: DataSet, zone: ZoneInfo) -> Moments:
     local = _zone(dataset.string(_OFFSET_TAG), zone)
-    at, source, exam_date = _acquired(dataset, local)
+    taken, source, exam_date = _acquired(dataset, local)
     study = _moment(dataset, STUDY, local)
     birth = dataset.string(_BIRTH)
     return Moments(
-        at,
-        source,
-        study,
+        taken.at if taken else None,
+        source if taken and taken.at else None,
+        study.at if study else None,
         exam_date or _date(dataset.string(STUDY[0])),
         None if not birth.strip("0") else _date(birth),
+        ambiguous=(taken or study) is _AMBIGUOUS,
     )
 
 
-def _acquired(dataset: DataSet, local: tzinfo) -> tuple[datetime | None, str | None, date | None]:
-    """Return the first known moment, its source's name, and the first known date."""
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What date and time say together: a moment, or none where the clocks showed that time twice or never."""
+
+    at: datetime | None
+
+
+_AMBIGUOUS = _Told(None)
+
+
+def _acquired(dataset: DataSet, local: tzinfo) -> tuple[_Told | None, str | None, date | None]:
+    """Return what the first source with date and time says, its name, and the first known date."""
     first: date | None = None
-    at: datetime | None = None
+    told: _Told | None = None
     name: str | None = None
     text = dataset.string(_ACQUISITION_DATETIME)
     if text:
-        first, at = _datetime(text, local)
-        name = "AcquisitionDateTime" if at else None
+        first, told = _datetime(text, local)
+        name = "AcquisitionDateTime" if told else None
     for source, pair in _SOURCES:
         moment = _moment(dataset, pair, local)  # each is read, so that a wrong one is seen
         if first is None:
             first = _date(dataset.string(pair[0]))
-        if at is None and moment is not None:
-            at, name = moment, source
-    return at, name, first
+        if told is None and moment is not None:
+            told, name = moment, source
+    return told, name, first
 
 
-def _moment(dataset: DataSet, pair: tuple[int, int], local: tzinfo) -> datetime | None:
+def _moment(dataset: DataSet, pair: tuple[int, int], local: tzinfo) -> _Told | None:
     day, clock = _date(dataset.string(pair[0])), _time(dataset.string(pair[1]))
     return _utc(day, clock, local) if day and clock else None
 
 
-def _utc(day: date, clock: time, local: tzinfo) -> datetime:
+def _utc(day: date, clock: time, local: tzinfo) -> _Told:
     try:
-        return datetime.combine(day, clock, local).astimezone(UTC)
+        one, other = (datetime.combine(day, clock.replace(fold=fold), local) for fold in (0, 1))
+        if one.utcoffset() != other.utcoffset():
+            return _AMBIGUOUS
+        return _Told(one.astimezone(UTC))
     except (OverflowError, ValueError):
         raise _WrongError from None
 
@@ -180,7 +198,7 @@ def _time(text: str) -> time | None:
         raise _WrongError from None
 
 
-def _datetime(text: str, local: tzinfo) -> tuple[date | None, datetime | None]:
+def _datetime(text: str, local: tzinfo) -> tuple[date | None, _Told | None]:
     match = _DATETIME.fullmatch(text)
     if not match:
         raise _WrongError

@@ -110,6 +110,11 @@ REASONS: dict[str, Reason] = {
         "Text was found within the image: no thumbnail is kept.",
     ),
     "CLOCK_SKEW": Reason("accepted_flagged", "Horloges incohérentes.", "Clocks disagree."),
+    "AMBIGUOUS_TIME": Reason(
+        "accepted",
+        "Heure d'examen que l'horloge a montrée deux fois ou jamais (changement d'heure) : durée inconnue.",
+        "A time of examination that the clocks showed twice or never (clock change): durations unknown.",
+    ),
     "MISSING_TIME": Reason("accepted", "Heure d'examen inconnue.", "The time of the examination is unknown."),
     "MISSING_PATIENT_ID": Reason("accepted", "Identifiant du patient absent.", "The patient identifier is missing."),
     "LOSSY": Reason("accepted", "Image compressée avec pertes.", "The image was compressed with loss."),

@@ -55,6 +55,7 @@ class Instance:
     study_at: datetime | None
     in_scope: bool
     flags: tuple[str, ...]
+    exam_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,7 +229,9 @@ class Intake:
         return self.mask.of("offer_id", f"{item.offered.source}/{item.offered.place}/{item.digest}/{index}")
 
     def day(self, instance: Instance) -> date:
-        """Return the local day of an image: of its acquisition, else of its study, else of receipt."""
+        """Return the local day of an image: of its acquisition, else its date, of its study, of receipt."""
+        if instance.acquired_at is None and instance.exam_date is not None:
+            return instance.exam_date
         return (instance.acquired_at or instance.study_at or self.now).astimezone(self.site.zone).date()
 
     def read(self, offered: Offered, source: Settings) -> Read:

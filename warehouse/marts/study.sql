@@ -37,8 +37,11 @@ exam as (
         mode(sex order by sex) as sex,
         mode(age_band order by age_band) as age_band,
         count(*) as images,
-        coalesce(min(acquired_at), min(study_at)) as exam_started,
-        max(acquired_at) as exam_completed,
+        -- One image whose time the clocks showed twice or never may be the first or the last: then neither is known.
+        bool_or(list_contains(flags, 'AMBIGUOUS_TIME')) as ambiguous,
+        case when not ambiguous then coalesce(min(acquired_at), min(study_at)) end as exam_started,
+        case when not ambiguous then max(acquired_at) end as exam_completed,
+        max(day) as image_day,
         max(received_at) as received,
         coalesce(exam_completed, exam_started, received) as happened
     from image
@@ -46,7 +49,12 @@ exam as (
 ),
 
 dated as materialized (
-    select exam.*, timezone(version.time_zone, exam.happened)::date as day
+    select
+        exam.*,
+        case
+            when coalesce(exam.exam_completed, exam.exam_started) is null then exam.image_day
+            else timezone(version.time_zone, exam.happened)::date
+        end as day
     from exam
     inner join version
         on timezone('UTC', exam.happened)::date >= version.valid_from
