@@ -4,7 +4,7 @@ import importlib.util
 import io
 import sys
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -69,6 +69,7 @@ def test_attributes_of_an_image(tmp_path):
         study_at=datetime(2026, 11, 19, 9, 15, tzinfo=UTC),
         in_scope=True,
         flags=(),
+        exam_date=date(2026, 11, 19),
     )
     assert dicom.outcome(found) == ("accepted", ())
 

@@ -52,7 +52,8 @@ dated as materialized (
     select
         exam.*,
         case
-            when coalesce(exam.exam_completed, exam.exam_started) is null then exam.image_day
+            when coalesce(exam.exam_completed, exam.exam_started) is null and exam.image_day is not null
+                then exam.image_day
             else timezone(version.time_zone, exam.happened)::date
         end as day
     from exam
