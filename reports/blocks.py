@@ -107,6 +107,7 @@ KINDS: dict[str, dict[str, Kind]] = {
     "summary": {
         "tiles": Kind(parameters={"figures": Several(TILES)}),
         "sentences": Kind(parameters={"most": Whole(5, 1, 8)}),
+        "actions": Kind(parameters={"most": Whole(3, 1, 6)}),
         "trust": Kind(),
         "contents": Kind(),
     },

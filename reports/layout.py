@@ -60,11 +60,13 @@ def section(name: str, blocks: Sequence[Block], words: Language, context: Mappin
         markup = getattr(module, block.name)(block.options)
         if not markup.strip():
             continue
-        if KINDS[name][block.name].wide:
+        chart = charts.get(block.name)
+        # What says no more than why there is nothing takes half of the width.
+        if KINDS[name][block.name].wide and (chart is None or chart.figure is not None):
             bands += [*_columns(halves), Band(((markup,),))]
             halves = []
         else:
-            halves.append((markup, _height(markup, charts.get(block.name))))
+            halves.append((markup, _height(markup, chart)))
     return Section(name, titles(words)[name], lead, (*bands, *_columns(halves)))
 
 

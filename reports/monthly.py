@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports import (
+    actions,
     agreement_tables,
     curves,
     drawing,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
-FEW = 10  # studies below which sections follow each other without new pages
 CSV_COLUMNS = (
     "figure",
     "stratum",
@@ -222,15 +222,13 @@ def plain(figures: MonthFigures) -> bytes:
 
 def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
     """Return the report as one HTML page, all charts within it."""
-    figures, words = composition.figures, composition.words
+    words = composition.words
     filled = context(composition, drawings, figures_sha256)
-    volume = figures.one("volume")
     return pages.page(
         words,
         "monthly.html.j2",
         **filled,
         sections=sections(composition, filled),
-        flow=volume is None or (volume.value or 0) < FEW,
         style=pages.trusted(pages.asset("monthly.css")),
     )
 
@@ -296,6 +294,7 @@ def context(
         "halves": layout.halves,
         "tiles_of": lambda names: tiles.tiles(figures, words, ink, names),
         "sentences_of": lambda most: text.sentences(figures, words, most, *tiled[:1]),
+        "actions_of": lambda most: actions.actions(figures, words, most, *tiled[:1]),
         "title_of": lambda name: text.title(figures, name, words),
         "glossary_of": glossary(words),
         "changed": later.addenda(figures, words, composition.provenance.addenda),

@@ -34,6 +34,7 @@ WORDS = {
     "excluded": message("Studies that cannot be compared"),
     "measures": message("Measures of agreement with the report"),
     "labeller": message("The reading of the reports, and its error"),
+    "actions": message("What to do"),
     "discordant_examples": message("Examples of discordant studies"),
     "discordances": message("Discordant studies and their review"),
     "agreement_by_region": message("Agreement with the report by region"),

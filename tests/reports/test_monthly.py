@@ -207,9 +207,9 @@ def test_every_site_has_a_page(warehouse_file: Path, simulated: ModuleType, site
     assert "%(" not in page.text
     cited = [address[1:] for address in page.addresses if address.startswith("#")]
     assert set(cited) <= page.anchors
-    places = list(dict.fromkeys(name for name in cited if name.startswith("d")))
-    assert places == [f"d{place}" for place in range(1, len(places) + 1)], "not in the order of their first citation"
-    assert page.anchors & {f"d{place}" for place in range(1, 200)} == set(places), "defined and cited nowhere"
+    places = {name for name in cited if name.startswith("d")}
+    assert places == {f"d{place}" for place in range(1, len(places) + 1)}, "a number is left out"
+    assert page.anchors & {f"d{place}" for place in range(1, 200)} == places, "defined and cited nowhere"
 
 
 def test_every_figure_is_defined_and_shown(
