@@ -8,6 +8,8 @@ A choice has sections, blocks, accent, language and turnaround_hours, as they wo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -78,10 +80,16 @@ def _applied(settings: Site, content: Mapping[str, Any]) -> Site:
 def _last(config: Config, site: str) -> report_choice.Choice | None:
     if not config.app_store.exists():
         return None
-    store = AppStore(config.app_store)
-    store.migrate()
-    with store.reading() as app:
+    with _store(config.app_store).reading() as app:
         return report_choice.last(app, site)
+
+
+@cache
+def _store(path: Path) -> AppStore:
+    # Brought to this version once: the web application asks at each page, and a migration waits for writers.
+    store = AppStore(path)
+    store.migrate()
+    return store
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
