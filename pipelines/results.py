@@ -41,9 +41,9 @@ class Found:
     model: tuple[str, str]
 
     def digest(self) -> str:
-        """Return a hash of what is said: result, scores, boxes, model; no pseudonym, which may be renamed."""
-        images = sorted(json.dumps([image.score, [asdict(box) for box in image.boxes]]) for image in self.case.images)
-        said = [self.case.ai_result, *self.model, images]
+        """Return a hash of what is said, and of no identity: another pseudonym key changes none."""
+        images = [[image.score, [list(asdict(box).values()) for box in image.boxes]] for image in self.case.images]
+        said = [self.case.ai_result, *self.model, sorted(images, key=json.dumps)]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
@@ -119,22 +119,26 @@ def _may_be_told(case: Case) -> bool:
 def _wanted(
     config: Config, site: Site, item: Found, real: RealStudy | None, text: str | None
 ) -> list[tuple[Sending, Callable[[], None]]]:
-    """Return what is to be said of a study, the priority message first."""
+    """Return what is to be said of a study, the priority message first; nothing where its identity is not known."""
+    if real is None:
+        return []
     found: list[tuple[Sending, Callable[[], None]]] = []
     priority, objects = site.results.priority, site.results.objects
     study = item.case.study_uid
-    if priority is not None and text is not None and real is not None and item.case.ai_result == "positive":
+    if priority is not None and text is not None and item.case.ai_result == "positive":
         # Once for each study, however often its score changes.
-        digest = hashlib.sha256(f"{study}/positive".encode()).hexdigest()
-        found.append((Sending(study, "priority", digest), lambda: _tell(config, priority, item, real, text, digest)))
+        digest = hashlib.sha256(b"positive").hexdigest()
+        found.append((Sending(study, "priority", digest), lambda: _tell(config, priority, item, real, text)))
     if objects is not None and item.case.ai_result in objects.of:
-        digest = item.digest()
-        found.append((Sending(study, "objects", digest), lambda: _store(config, site, objects, item, digest)))
+        said = item.digest()
+        found.append((Sending(study, "objects", said), lambda: _store(config, site, objects, item, real)))
     return found
 
 
-def _tell(config: Config, priority: Priority, item: Found, real: RealStudy, text: str, digest: str) -> None:
-    case, control_id = item.case, digest[:20].upper()
+def _tell(config: Config, priority: Priority, item: Found, real: RealStudy, text: str) -> None:
+    case = item.case
+    # The same whenever it is sent: a RIS that has it knows it again.
+    control_id = _seed(real, "positive")[:20].upper()
     values = {
         "now": f"{datetime.now(UTC):%Y%m%d%H%M%S+0000}",
         "control_id": control_id,
@@ -151,7 +155,7 @@ def _tell(config: Config, priority: Priority, item: Found, real: RealStudy, text
     mllp.send(priority, config.home, hl7_priority.message(values, text), control_id)
 
 
-def _store(config: Config, site: Site, objects: Objects, item: Found, digest: str) -> None:
+def _store(config: Config, site: Site, objects: Objects, item: Found, real: RealStudy) -> None:
     from pipelines.destinations import pacs  # noqa: PLC0415 - loads pynetdicom
 
     scored = [image for image in item.case.images if image.score is not None]
@@ -164,9 +168,13 @@ def _store(config: Config, site: Site, objects: Objects, item: Found, digest: st
         for image in scored
     )
     name, version = item.model
-    result = Result(marked, item.case.ai_result, name, version, digest, datetime.now(UTC))
+    result = Result(marked, item.case.ai_result, name, version, _seed(real, item.digest()), datetime.now(UTC))
     pacs.send(objects.to, config.home, result_objects.objects(result, overlay=objects.overlay))
 
 
 def _spooled(config: Config, site: Site, study: str, instance: str) -> Path:
     return config.spool(site.site) / "dicom" / study / f"{instance}.dcm"
+
+
+def _seed(real: RealStudy, said: str) -> str:
+    return hashlib.sha256(f"{real.study_uid}/{said}".encode()).hexdigest()
