@@ -137,6 +137,11 @@ def as_bytes(content: dict[str, Any]) -> bytes:
         If anything is not as the schema says: nothing else can leave.
     """
     Aggregates.model_validate(content)
+    return canonical(content)
+
+
+def canonical(content: dict[str, Any]) -> bytes:
+    """Return content as the one text that it can be signed as."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 

@@ -14,8 +14,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from warehouse import bundle_file, disclosure, hub_sites, signature
-from warehouse.aggregates import GENESIS, LAYOUT, SCHEMA, Aggregates
-from warehouse.aggregates import as_bytes as canonical
+from warehouse.aggregates import GENESIS, LAYOUT, SCHEMA, Aggregates, canonical
 from warehouse.bundle_file import Bundle, BundleFileError
 from warehouse.connect import HUB, transaction, writer
 from warehouse.month import span
@@ -74,11 +73,12 @@ class Rules:
 
 @dataclass(slots=True)
 class _Head:
-    """The end of a site's chain."""
+    """The end of a site's chain, and the months that it told."""
 
     key: str
     seq: int = 0
     sha256: str = GENESIS
+    months: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -99,9 +99,9 @@ def take(store: Path, files: Iterable[bytes], rules: Rules, wait_minutes: float 
     outcomes: list[Outcome] = []
     with writer(store, wait_minutes, HUB) as connection:
         heads = {site.site: _Head(site.key) for site in hub_sites.sites(connection)}
-        for site, seq, sha256 in connection.execute(statement("heads", "hub_queries")).fetchall():
+        for site, seq, sha256, months in connection.execute(statement("heads", "hub_queries")).fetchall():
             if site in heads:
-                heads[site].seq, heads[site].sha256 = seq, sha256
+                heads[site].seq, heads[site].sha256, heads[site].months = seq, sha256, set(months)
         for start in range(0, len(read), BATCH):
             with transaction(connection):
                 waiting = _Taken()
@@ -146,6 +146,7 @@ def _one(
         return outcome
     head = heads[found.site]
     head.seq, head.sha256 = told["seq"], hashlib.sha256(found.payload.encode()).hexdigest()
+    head.months.add(told["month"])
     waiting.bundles.append(
         {
             "site": found.site,
@@ -183,7 +184,7 @@ def _refusal(
     return (
         _numbers(told, rules)
         or _chain(connection, bundle, told, head, waiting)
-        or _difference(connection, told, waiting)
+        or _difference(connection, told, head, waiting)
     )
 
 
@@ -248,14 +249,16 @@ def _chain(
     return "RESTARTED" if seq == 1 else "FORKED"
 
 
-def _difference(connection: DuckDBPyConnection, told: Mapping[str, Any], waiting: _Taken) -> str | None:
+def _difference(connection: DuckDBPyConnection, told: Mapping[str, Any], head: _Head, waiting: _Taken) -> str | None:
+    if told["restates"] != (told["month"] in head.months):
+        return "BAD_VALUE"
+    if not told["restates"]:
+        return None
     asked = {"site": told["site"], "month": told["month"]}
     earlier = [row[0] for row in connection.execute(statement("told_of_month", "hub_queries"), asked).fetchall()]
     earlier += [
         row["payload"] for row in waiting.bundles if (row["site"], row["month"]) == (told["site"], told["month"])
     ]
-    if told["restates"] != bool(earlier):
-        return "BAD_VALUE"
     for text in earlier:
         before = json.loads(text)
         if disclosure.difference_problems(LAYOUT, before["tables"], told["tables"], told["small_cell"]):
