@@ -107,7 +107,8 @@ def compose(
         thresholds=described["operating_points"],
         versions=installed_versions(),
         data_sha256=data_sha256,
-        addenda=tuple(late),
+        # Small changes of a month that was told before would show what its report withheld.
+        addenda=tuple(late) if settings.disclosure.small_cell == 1 else (),
     )
     return monthly.compose(connection, site, month, definition, provenance, words=words), data_sha256, late
 

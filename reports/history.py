@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reports import concordance, tabulate
+from reports import concordance, protected, tabulate
 from reports.suppression import small, withhold
 from reports.trend import Kind, Point, Trend, signals
 from reports.value import Value
@@ -67,12 +67,12 @@ def history(connection: Connection, facts: SiteFacts, month: str, latest: dateti
         values = _month(connection, facts, each, latest)
         started = started or bool(values["volume"].value)
         for name in KINDS:
-            entries[name].append((each, _shown(values[name], facts.small_cell) if started else None))
+            entries[name].append((each, _shown(name, values[name], facts.small_cell) if started else None))
     return entries
 
 
-def _shown(value: Value, threshold: int) -> Value:
-    return withhold(value) if threshold > 1 and small(value, threshold) else value
+def _shown(name: str, value: Value, threshold: int) -> Value:
+    return protected.history(name, value, threshold) if threshold > 1 else value
 
 
 def _month(connection: Connection, facts: SiteFacts, month: str, latest: datetime | None) -> Mapping[str, Value]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from reports import concordance, shadow, tabulate
+from reports import concordance, protected, shadow, tabulate
 from reports.frames import frames
 from reports.history import bounds, history, months_up_to, trends
 from reports.suppression import suppress
@@ -131,7 +131,15 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
     cut = capped(latest, end, facts.time_zone)
     answers: dict[str, list[Row]] = {name: [*rows(connection, name, site, start, end, cut=cut)] for name in QUERIES}
     values = suppress(_values(answers, facts, month), facts.small_cell)
+    drawn = frames(answers, facts.small_cell)
+    if facts.small_cell > 1:
+        told = protected.tables(answers, facts.small_cell)
+        values = protected.values(values, told, facts.small_cell, facts.turnaround_target_hours)
+        drawn = protected.frames(told)
     past = history(connection, facts, month, latest)
+    if facts.small_cell > 1:
+        # This month's own point is what this report says of it.
+        past = {name: [*each[:-1], (month, protected.latest(name, values))] for name, each in past.items()}
     return MonthFigures(
         site=facts,
         month=month,
@@ -142,7 +150,7 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
         history=past,
         trends=trends(past, facts, cut),
         model_changes=model_changes(connection, site, bounds(months_up_to(month)[0])[0], end),
-        frames=frames(answers, facts.small_cell),
+        frames=drawn,
         definitions=definitions(),
     )
 

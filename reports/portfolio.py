@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports.attention import Reason, lag, reasons
 from reports.hub_month import HubMonth, hub_month
@@ -62,25 +62,26 @@ class Peers:
     n: int
 
 
-def portfolio(connection: Connection, versions: Sequence[str], today: date) -> Portfolio:
-    """Read the hub's published copy; `versions` are the released versions of the model, oldest first."""
+def portfolio(
+    connection: Connection, versions: Sequence[str], today: date, only: Sequence[PartnerSite] | None = None
+) -> Portfolio:
+    """Read the hub's published copy: all sites, or `only` some; `versions` of the model were released, oldest first."""
     newest = hub_sites.newest_month(connection) or f"{today:%Y-%m}"
     span = months_up_to(newest, MONTHS)
-    told = {
-        site: list(rows)
-        for site, rows in groupby(hub_sites.months(connection, span[0]), key=lambda row: str(row["site"]))
-    }
-    lines = []
-    for site in hub_sites.sites(connection):
-        rows = told.get(site.site, [])
-        months = tuple(hub_month(row) for row in rows)
-        contact = max((row["imported_at"] for row in rows), default=None)
-        contact = contact.astimezone(UTC) if contact else None
-        trends = {"volume": _volume(months), "positive": _positive(months)}
-        found = reasons(site, months, trends, versions, contact, today)
-        behind = lag(months[-1], versions) if months else None
-        lines.append(Line(site, months, trends, tuple(found), contact, behind))
-    return Portfolio(tuple(lines), span)
+    sites = hub_sites.sites(connection) if only is None else only
+    names = None if only is None else [site.site for site in only]
+    found = hub_sites.months(connection, span[0], names)
+    told = {site: list(rows) for site, rows in groupby(found, key=lambda row: str(row["site"]))}
+    return Portfolio(tuple(_line(site, told.get(site.site, []), versions, today) for site in sites), span)
+
+
+def _line(site: PartnerSite, rows: Sequence[Mapping[str, Any]], versions: Sequence[str], today: date) -> Line:
+    months = tuple(hub_month(row) for row in rows)
+    contact = max((row["imported_at"] for row in rows), default=None)
+    contact = contact.astimezone(UTC) if contact else None
+    trends = {"volume": _volume(months), "positive": _positive(months)}
+    found = reasons(site, months, trends, versions, contact, today)
+    return Line(site, months, trends, tuple(found), contact, lag(months[-1], versions) if months else None)
 
 
 def months_up_to(month: str, n: int) -> tuple[str, ...]:
@@ -98,7 +99,7 @@ def _positive(months: Sequence[HubMonth]) -> Trend:
     return signals([Point(name, share.value, share.denominator) for name, share in found], "p")
 
 
-def peers(whole: Portfolio, line: Line) -> list[Peers]:
+def peers(connection: Connection, line: Line) -> list[Peers]:
     """Return a site's figures beside those of anonymous peers; none where fewer than `FEWEST_PEERS` are alike.
 
     Peers are live sites that agreed to it, with half to twice the studies of the month and a case mix (studies by
@@ -107,23 +108,25 @@ def peers(whole: Portfolio, line: Line) -> list[Peers]:
     here = line.last
     if here is None or here.studies is None:
         return []
-    alike = [other.last for other in whole.lines if other is not line and other.last and _alike(line, other)]
+    willing = {
+        site.site
+        for site in hub_sites.sites(connection)
+        if site.benchmark and site.stage == "live" and site.site != line.site.site
+    }
+    rows = [row for row in hub_sites.months(connection, here.month) if row["month"] == here.month]
+    alike = [month for row in rows if row["site"] in willing and _alike(here, month := hub_month(row))]
     found = []
     for figure in ("positive", "within_24", "confirmed"):
         own = getattr(here, figure)
         values = sorted(round(share.value, 2) for month in alike if (share := getattr(month, figure)) is not None)
         if own is not None and len(values) >= FEWEST_PEERS:
-            found.append(
-                Peers(figure, own.value, _part(values, 0.25), _part(values, 0.5), _part(values, 0.75), len(values))
-            )
+            low, median, high = (_part(values, part) for part in (0.25, 0.5, 0.75))
+            found.append(Peers(figure, own.value, low, median, high, len(values)))
     return found
 
 
-def _alike(line: Line, other: Line) -> bool:
-    here, there = line.last, other.last
-    if here is None or there is None or not here.studies or not there.studies:
-        return False
-    if not other.site.benchmark or other.site.stage != "live" or not 0.5 <= there.studies / here.studies <= 2:
+def _alike(here: HubMonth, there: HubMonth) -> bool:
+    if not here.studies or not there.studies or not 0.5 <= there.studies / here.studies <= 2:
         return False
     pairs = zip(here.regions, there.regions, strict=True)
     return sum(min((a or 0) / here.studies, (b or 0) / there.studies) for a, b in pairs) >= 0.5

@@ -8,7 +8,7 @@ Reasons of exclusion with such a count lose the count (None). Where a cell of th
 report is withheld, every measure computed from the four cells is; where anything of a shadow
 model is, all of it. A region of which a cell is that small is withheld whole, and with it as many others
 as it takes for no sum of hidden cells to be small.
-Differences between reports, tables and releases are not examined here.
+Differences between tables and releases are the business of `reports.protected`, which comes after.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reports.value import Value
+from warehouse.disclosure import withheld
 
 # Counts of files and nights, not of studies.
 TECHNICAL = frozenset({"items", "nights"})
@@ -99,12 +100,7 @@ def table(values: Sequence[Value], threshold: int) -> list[Value]:
     """Return one table with its small cells withheld, and others where a sum would reveal them."""
     hidden = {index for index, value in enumerate(values) if small(value, threshold)}
     if hidden and _adds_up(values):
-        candidates = sorted(
-            (index for index, value in enumerate(values) if index not in hidden and _size(value) > 0),
-            key=lambda index: (_size(values[index]), index),
-        )
-        while candidates and (len(hidden) < 2 or sum(_size(values[index]) for index in hidden) < threshold):
-            hidden.add(candidates.pop(0))
+        hidden = withheld([_size(value) for value in values], hidden, threshold)
     return [
         withhold(value) if index in hidden else _without_small_reasons(value, threshold)
         for index, value in enumerate(values)

@@ -152,10 +152,14 @@ def ledgers(figures: MonthFigures, words: Language) -> list[Ledger]:
         }
         if not values:
             continue
-        total = next(iter(values.values())).denominator or 0
-        parts = {code: (values[code].value or 0) / total for code in TERMS["outcome"] if code in values}
+        total = max(value.denominator or 0 for value in values.values())
+        parts = {code: (values[code].value or 0) / (total or 1) for code in TERMS["outcome"] if code in values}
         rows = [
-            Row(_capital(term(words, "outcome", code)), (words.value(values[code]), words.share(part)), part)
+            Row(
+                _capital(term(words, "outcome", code)),
+                (words.value(values[code]), WITHHELD if values[code].suppressed else words.share(part)),
+                part,
+            )
             for code, part in parts.items()
         ]
         found.append(Ledger(_capital(term(words, "kind", kind)), words.number(total), rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -57,9 +57,9 @@ def sites(connection: DuckDBPyConnection) -> list[PartnerSite]:
     return [PartnerSite(**row) for row in _rows(connection, "sites", {})]
 
 
-def months(connection: DuckDBPyConnection, since: str, site: str | None = None) -> list[dict[str, Any]]:
-    """Return the key figures of each site (or of one) and month from `since` (``YYYY-MM``) on, oldest first."""
-    return _rows(connection, "months", {"since": since, "site": site})
+def months(connection: DuckDBPyConnection, since: str, only: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the key figures of each site (or of some) and month from `since` (``YYYY-MM``) on, oldest first."""
+    return _rows(connection, "months", {"since": since, "sites": None if only is None else list(only)})
 
 
 def newest_month(connection: DuckDBPyConnection) -> str | None:

@@ -19,12 +19,14 @@ from reports.web.row import Row
 from reports.web.trail import audited
 from reports.web.user import PARTNERSHIP_MANAGER, User
 from reports.web.visit import Visit
-from warehouse import portfolio_notes
+from warehouse import hub_sites, portfolio_notes
 from warehouse.accounts import EVERY_SITE
+from warehouse.hub_sites import PartnerSite
 
 WHO = frozenset({PARTNERSHIP_MANAGER})
 GROUP = "group:"
 PAGE = 50
+MOST_IN_FUNNEL = 300  # sites: more is a cloud, and a filter is at hand
 MOST_IN_REVIEW = 200  # sites: more is no review of one partner
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILTERS: dict[str, tuple[str, Callable[[Line], str]]] = {
@@ -58,27 +60,34 @@ class Wanted:
 
 
 def whole(visit: Visit) -> Portfolio | None:
-    """Return what the hub knows, computed once for each publication and day; None where this machine is no hub."""
+    """Return what the hub knows of the user's sites; None where this machine is no hub.
+
+    It is computed once for each publication, day and set of places, so that nobody waits for sites of others.
+    """
     hub = visit.app.hub
     if hub is None or not hub.path.is_file():
         return None
     today = visit.app.services.now().date()
-    key = (hub.identity, today)
-    if visit.app.kept.get("key") != key:
+    places = frozenset(place for role, place in visit.who.roles if role == PARTNERSHIP_MANAGER)
+    if visit.app.kept.get("key") != (hub.identity, today):
+        visit.app.kept.clear()
+        visit.app.kept["key"] = (hub.identity, today)
+    found: Portfolio | None = visit.app.kept.get(places)
+    if found is None:
         with hub.connection() as connection:
-            found = portfolio(connection, visit.app.settings.model_versions, today)
-        visit.app.kept.update(key=key, found=found)
-    kept: Portfolio = visit.app.kept["found"]
-    return kept
+            mine = own(visit.who, hub_sites.sites(connection))
+            found = portfolio(connection, visit.app.settings.model_versions, today, mine)
+        visit.app.kept[places] = found
+    return found
 
 
-def own(user: User, lines: Sequence[Line]) -> list[Line]:
-    """Return the lines of the sites that a user follows: each, those of a group, or all."""
+def own(user: User, sites: Sequence[PartnerSite]) -> list[PartnerSite]:
+    """Return the sites that a user follows: each, those of a group, or all."""
     places = {place for role, place in user.roles if role == PARTNERSHIP_MANAGER}
     if EVERY_SITE in places:
-        return list(lines)
+        return list(sites)
     groups = {place.removeprefix(GROUP) for place in places if place.startswith(GROUP)} - {""}
-    return [line for line in lines if line.site.site in places or (line.site.site_group or "") in groups]
+    return [site for site in sites if site.site in places or (site.site_group or "") in groups]
 
 
 def chosen(visit: Visit, lines: Sequence[Line]) -> list[Line]:
@@ -94,7 +103,7 @@ def show(visit: Visit) -> Response:
     found = whole(visit)
     if found is None:
         return visit.page("portfolio_none.html.j2")
-    mine = own(visit.who, found.lines)
+    mine = found.lines
     lines = chosen(visit, mine)
     number = visit.request.query_params.get("page", "1")
     page = max(1, int(number)) if number.isdigit() and len(number) < 6 else 1
@@ -112,7 +121,7 @@ def show(visit: Visit) -> Response:
         pages=max(1, -(-len(lines) // PAGE)),
         query=_query(visit),
         funnel=_funnel(visit.words, lines),
-        attention=len(wanted(visit, lines, snoozed)),
+        attention=sum(_open(line, snoozed) for line in lines),
         quarters=_quarters(found.span),
     )
 
@@ -122,7 +131,7 @@ def attention(visit: Visit) -> Response:
     found = whole(visit)
     if found is None:
         return visit.page("portfolio_none.html.j2")
-    lines = chosen(visit, own(visit.who, found.lines))
+    lines = chosen(visit, found.lines)
     audited(visit, "portfolio_viewed", sites=len(lines))
     snoozed = portfolio_notes.snoozes(visit.app.store, visit.app.services.now().date())
     every = wanted(visit, lines, {})
@@ -141,7 +150,7 @@ def attention(visit: Visit) -> Response:
 def export(visit: Visit) -> Response:
     """Return the lines that the filters leave as a workbook."""
     found = whole(visit)
-    lines = chosen(visit, own(visit.who, found.lines)) if found else []
+    lines = chosen(visit, found.lines) if found else []
     audited(visit, "portfolio_exported", sites=len(lines))
     name = f"portfolio-{visit.app.services.now():%Y-%m-%d}.xlsx"
     return Response(
@@ -154,7 +163,7 @@ def export(visit: Visit) -> Response:
 def review(visit: Visit) -> Response:
     """Return the quarter of the sites that the filters leave as a PDF."""
     found = whole(visit)
-    lines = chosen(visit, own(visit.who, found.lines)) if found else []
+    lines = chosen(visit, found.lines) if found else []
     try:
         asked = business_review.quarter(visit.request.query_params.get("quarter", ""))
     except ValueError:
@@ -235,7 +244,7 @@ def _funnel(words: Language, lines: Sequence[Line]) -> dict[str, object] | None:
         for line in lines
         if line.last and line.last.positive is not None
     ]
-    if len(dots) < 3:
+    if not 3 <= len(dots) <= MOST_IN_FUNNEL:
         return None
     odd = small_charts.outside(dots)
     alt = words.text(

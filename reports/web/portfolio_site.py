@@ -14,10 +14,10 @@ from reports import small_charts
 from reports.attention import RULES, next_step, sentence
 from reports.hub_month import HubMonth
 from reports.language import Language
-from reports.portfolio import Line, Portfolio, peers
+from reports.portfolio import Line, Peers, Portfolio, peers
 from reports.portfolio_words import FIGURES, SECTORS, STAGES
 from reports.trend import Point, Trend, signals
-from reports.web.portfolio import WHO, own, whole
+from reports.web.portfolio import WHO, whole
 from reports.web.row import Row
 from reports.web.trail import audited
 from reports.web.visit import Visit, missing
@@ -51,7 +51,7 @@ def show(visit: Visit) -> Response:
         notes=notes,
         months=[(month, words.month(month)) for month in reversed(found.span)],
         newest=found.span[-1],
-        peers=[(words.text(FIGURES[each.figure]), each) for each in peers(found, line)],
+        peers=[(words.text(FIGURES[each.figure]), each) for each in _peers(visit, line)],
         snooze_days=SNOOZE_DAYS,
         longest=LONGEST,
     )
@@ -104,9 +104,16 @@ def _line(visit: Visit) -> tuple[Portfolio, Line]:
     """Return the site of the address; not found where it is not the user's, as where there is none."""
     found = whole(visit)
     line = found.of(visit.request.path_params["place"]) if found else None
-    if found is None or line is None or not own(visit.who, [line]):
+    if found is None or line is None:
         raise missing()
     return found, line
+
+
+def _peers(visit: Visit, line: Line) -> list[Peers]:
+    if visit.app.hub is None:
+        return []
+    with visit.app.hub.connection() as connection:
+        return peers(connection, line)
 
 
 def _back(visit: Visit, line: Line) -> Response:

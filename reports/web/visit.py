@@ -37,7 +37,7 @@ class Application:
     menu: Menu
     published: Published
     hub: Published | None = None
-    kept: dict[str, Any] = field(default_factory=dict)
+    kept: dict[Any, Any] = field(default_factory=dict)
     """What was computed of the hub's last publication."""
 
 

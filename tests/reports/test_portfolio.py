@@ -15,9 +15,10 @@ from reports import small_charts
 from reports.attention import RULES, Reason, lag, next_step, reasons, sentence
 from reports.hub_month import HubMonth, hub_month, quantile
 from reports.language import language
-from reports.portfolio import Line, Portfolio, months_up_to, peers
+from reports.portfolio import Line, months_up_to, peers
 from reports.portfolio_book import workbook
 from reports.trend import Point, signals
+from warehouse import hub_sites
 from warehouse.hub_sites import PartnerSite
 
 EN = language("en")
@@ -145,18 +146,33 @@ def line(name: str, month: HubMonth, **changes: Any) -> Line:
     return Line(replace(SITE, site=name, name=name, **changes), (month,), {}, (), None, None)
 
 
-def test_peers_are_like_live_willing_and_at_least_five() -> None:
-    here = line("here", hub_month(row(positive=80)))
-    alike = [line(f"p{n}", hub_month(row(positive=70 + 5 * n))) for n in range(5)]
+class Hub:
+    """What `peers` asks of the hub: sites and rows of the month."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, others: list[tuple[PartnerSite, dict[str, Any]]]) -> None:
+        monkeypatch.setattr(hub_sites, "sites", lambda _: [SITE, *(site for site, _ in others)])
+        monkeypatch.setattr(hub_sites, "months", lambda *_: [row(), *(each for _, each in others)])
+
+
+def test_peers_are_like_live_willing_and_at_least_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other(
+        name: str, stage: str = "live", benchmark: bool = True, **changes: Any
+    ) -> tuple[PartnerSite, dict[str, Any]]:
+        return replace(SITE, site=name, stage=stage, benchmark=benchmark), row(site=name, **changes)
+
+    here = line("north", hub_month(row(positive=80)))
+    alike = [other(f"p{n}", positive=70 + 5 * n) for n in range(5)]
     unlike = [
-        line("large", hub_month(row(studies=900))),
-        line("other mix", hub_month(row(regions=[400, *[0] * 18]))),
-        line("shadow", hub_month(row()), stage="shadow"),
-        line("unwilling", hub_month(row()), benchmark=False),
+        other("large", studies=900),
+        other("other mix", regions=[400, *[0] * 18]),
+        other("shadow", stage="shadow"),
+        other("unwilling", benchmark=False),
+        other("earlier", month="2026-09"),
     ]
-    span = months_up_to("2026-10", 24)
-    assert peers(Portfolio((here, *alike[:4], *unlike), span), here) == []
-    shown = {each.figure: each for each in peers(Portfolio((here, *alike, *unlike), span), here)}
+    connection: Any = Hub(monkeypatch, [*alike[:4], *unlike])
+    assert peers(connection, here) == []
+    connection = Hub(monkeypatch, [*alike, *unlike])
+    shown = {each.figure: each for each in peers(connection, here)}
     positive = shown["positive"]
     # 70, 75, 80, 85, 90 of 396, in whole points: 18, 19, 20, 21, 23.
     assert (positive.low, positive.median, positive.high, positive.n) == (0.19, 0.2, 0.21, 5)
