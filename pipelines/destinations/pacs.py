@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pynetdicom import AE
@@ -101,18 +101,22 @@ def _stow(target: StowTarget, home: Path, objects: Sequence[Object]) -> None:
 
 
 def _store(target: CstoreTarget, home: Path, objects: Sequence[Object]) -> None:
-    with TemporaryDirectory(dir=home / "spool") as folder:
-        paths = []
-        for number, one in enumerate(objects):
-            paths.append(Path(folder) / f"{number}.dcm")
-            paths[-1].write_bytes(one.data)
-        dicom_network.prepare(Path(folder))
+    folder = home / "spool" / ".outgoing"
+    shutil.rmtree(folder, ignore_errors=True)  # what a run that was killed left: nothing else is sent meanwhile
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        paths = [folder / f"{number}.dcm" for number in range(len(objects))]
+        for path, one in zip(paths, objects, strict=True):
+            path.write_bytes(one.data)
+        dicom_network.prepare(folder)
         for last in patience.attempts(target.attempts):
             said = _stored(target, home, sorted({one.sop_class for one in objects}), paths)
             if said is None:
                 return
             if last:
                 raise NotSentError(said)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stored(target: CstoreTarget, home: Path, classes: list[str], paths: list[Path]) -> str | None:
