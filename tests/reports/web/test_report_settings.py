@@ -211,6 +211,13 @@ def test_who_was_slower_is_told_and_nothing_of_the_other_is_lost(
         assert head.post(AT, data={**mine, "seen": [seen]}).status_code == 409
 
 
+def test_an_administrator_finds_the_other_sites_and_no_month(persona: Sign, head: TestClient) -> None:
+    page = persona("administrator").get(AT).text
+    assert 'href="/site/south/report-settings"' in page
+    assert 'href="/site/north/month"' not in page
+    assert "/site/south/" not in head.get(AT).text
+
+
 def test_the_file_counts_again_when_asked(head: TestClient, store: AppStore) -> None:
     head.post(AT, data={**fields(head.get(AT).text), "accent": ["#445566"]})
     page = head.get(AT).text
