@@ -5,6 +5,7 @@ Asked by the sensors, answered from the published copy and the sources; nothing 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -39,6 +40,14 @@ class Owed:
 
     day: date
     status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Images of a local day whose night is over; `token` is the same as long as the same ones wait."""
+
+    day: date
+    token: str
 
 
 def last_due(site: Site, now: datetime) -> date:
@@ -97,12 +106,13 @@ def open_months(config: Config, name: str, now: datetime) -> tuple[list[str], da
         return nights.unissued_months(connection, name, start, end), latest_commit(connection, name)
 
 
-def late_image(config: Config, name: str, since: datetime | None, now: datetime) -> date | None:
+def late_image(config: Config, name: str, since: datetime | None, now: datetime) -> Waiting | None:
     """Return the local day of a waiting in-scope image whose night is over; None where no such image waits.
 
     Files are read as the night's gate reads them, those that came `since` the last look alone. A PACS
-    is asked whether it lists an image of the last night's day that was never offered. A source that
-    cannot be read has nothing to say here: the night tells that.
+    is asked whether it lists images of the last night's day that were never offered; what it lists and does
+    not hand over waits for ever, which is why the token says what was there. A source that cannot be
+    read has nothing to say here: the night tells that.
     """
     site, due = config.site(name), last_due(config.site(name), now)
     if not config.published.exists():
@@ -118,13 +128,14 @@ def late_image(config: Config, name: str, since: datetime | None, now: datetime)
     for settings in site.sources:
         if settings.content != "dicom":
             continue
-        offers = _waiting(config, site, settings, gate, due, places, since)
-        for offered in islice(offers, MOST_READ):
+        listed: set[str] = set()
+        for offered in islice(_waiting(config, site, settings, gate, due, places, since), MOST_READ):
             if offered.instance_uid is not None:
-                if mask.of("instance_uid", offered.instance_uid) not in images:
-                    return due
+                listed.add(mask.of("instance_uid", offered.instance_uid))
             elif (day := _day(gate, offered, settings)) is not None and first <= day <= due:
-                return day
+                return Waiting(day, "-".join(gate.place(offered)))
+        if listed - images:
+            return Waiting(due, hashlib.sha256("".join(sorted(listed - images)).encode()).hexdigest())
     return None
 
 

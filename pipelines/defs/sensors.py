@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -18,6 +18,8 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
 ]
 RUNNING = dg.DefaultSensorStatus.RUNNING
+# So long the schedule has for asking for its own night.
+SCHEDULE_FIRST = timedelta(minutes=10)
 
 
 def _evaluated_at() -> datetime:
@@ -39,7 +41,7 @@ def missed_nights(context: dg.SensorEvaluationContext, home: BilanHome) -> Itera
     """Nights that did not run (the machine was off) or failed: oldest first, and none beside another."""
     config, now = home.load(), _evaluated_at()
     for site in config.sites:
-        owed = late.owed_nights(config, site, now)
+        owed = late.owed_nights(config, site, now - SCHEDULE_FIRST)
         if not owed or _busy(context.instance, site):
             continue
         context.instance.add_dynamic_partitions("site", [site])
@@ -71,10 +73,10 @@ def late_images(context: dg.SensorEvaluationContext, home: BilanHome) -> Iterato
     for site in config.sites:
         if _busy(context.instance, site):
             continue  # it takes what waits; the next look sees what is left
-        day = late.late_image(config, site, since, now)
-        if day is not None:
+        found = late.late_image(config, site, since, now)
+        if found is not None:
             context.instance.add_dynamic_partitions("site", [site])
-            yield _request(site, "day", day.isoformat(), f"{site}-{day}-late-{now.isoformat()}")
+            yield _request(site, "day", found.day.isoformat(), f"{site}-{found.day}-late-{found.token}")
     context.update_cursor(now.isoformat())
 
 

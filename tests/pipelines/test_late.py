@@ -18,8 +18,10 @@ from inference.simulation import hl7_writer
 from inference.simulation.study import SimulatedStudy, age_band
 from pipelines import late, month, withdraw
 from pipelines.config import Config
-from warehouse import addenda, connect, figure, freeze, nights, pseudonym
+from pipelines.sources.offered import Offered
+from warehouse import addenda, connect, figure, freeze, load, nights, pseudonym
 from warehouse.publish import publish
+from warehouse.rows import LedgerRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")]
 DAY, LATER = date(2026, 9, 14), date(2026, 10, 26)
@@ -242,12 +244,50 @@ def test_an_image_of_a_day_that_is_over_is_seen_and_todays_is_not(clocked: Confi
     made.deliver(clocked, today, day + timedelta(days=1))
     assert late.late_image(clocked, SITE.site, None, now) is None
     made.deliver(clocked, [late_one], day)
-    assert late.late_image(clocked, SITE.site, None, now) == day
+    found = late.late_image(clocked, SITE.site, None, now)
+    assert found and found.day == day
+    assert late.late_image(clocked, SITE.site, None, now) == found
     # The sender's time of modification says nothing of when it came; a look long after the last sees no old file.
     for path in (clocked.home / "inbox").rglob("*.dcm"):
         os.utime(path, (0, 0))
-    assert late.late_image(clocked, SITE.site, datetime.now(UTC), now) == day
+    again = late.late_image(clocked, SITE.site, datetime.now(UTC), now)
+    assert again and again.day == day and again.token != found.token
     assert late.late_image(clocked, SITE.site, datetime.now(UTC) + timedelta(hours=2), now) is None
     # Taken, it waits no more.
     made.run(clocked, day)
     assert late.late_image(clocked, SITE.site, None, now) is None
+
+
+class Listing:
+    """A PACS that lists these images of whatever day, and hands none over."""
+
+    def __init__(self, *uids: str) -> None:
+        self.uids = uids
+
+    def changed(self, _days: Any) -> Iterator[Offered]:
+        for uid in self.uids:
+            yield Offered("pacs-drop", Path("nowhere"), uid, "listed", instance_uid=uid)
+
+
+def test_what_a_pacs_lists_and_keeps_is_asked_for_once(clocked: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = local(3, 12)
+
+    def look(*uids: str) -> late.Waiting | None:
+        monkeypatch.setattr(late.connected, "source", lambda *_: Listing(*uids))
+        return late.late_image(clocked, SITE.site, None, now)
+
+    assert look() is None
+    first = look("1.2.3", "1.2.4")
+    assert first and first.day == date(2026, 10, 2)
+    # The run's key is made of the token: while the same images wait, Dagster asks for no second run.
+    assert look("1.2.4", "1.2.3") == first
+    assert look("1.2.3", "1.2.4", "1.2.5") != first
+    with connect.writer(clocked.warehouse) as connection:
+        at = datetime(2026, 10, 3, tzinfo=UTC)
+        for number, uid in enumerate(("1.2.3", "1.2.4")):
+            name = f"{number:032x}"
+            known = (name, MASK.of("instance_uid", uid))
+            offer = (SITE.site, name, "dicom", "a", at.date(), at, name, "1", name, "accepted", (), *known, None, "k")
+            load.load(connection, "ledger", [LedgerRow(*offer)])
+    publish(clocked.warehouse, clocked.published)
+    assert look("1.2.3", "1.2.4") is None

@@ -148,13 +148,13 @@ def test_late_images_ask_for_their_night_and_open_months_once_for_each_state(
 ) -> None:
     seen: list[datetime | None] = []
 
-    def look(_config: Config, _site: str, since: datetime | None, _now: datetime) -> date:
+    def look(_config: Config, _site: str, since: datetime | None, _now: datetime) -> late.Waiting:
         seen.append(since)
-        return DAYS[2]
+        return late.Waiting(DAYS[2], "t1")
 
     monkeypatch.setattr(late, "late_image", look)
     [request] = asked(instance, off, "late_images")
-    assert request.partition_key == f"2026-10-25|{SITE}"
+    assert (request.partition_key, request.run_key) == (f"2026-10-25|{SITE}", f"{SITE}-2026-10-25-late-t1")
     asked(instance, off, "late_images", cursor="2026-10-27T07:00:00+00:00")
     assert seen == [None, datetime(2026, 10, 27, 7, 0, tzinfo=UTC)]
     keys: Callable[[], list[str | None]] = lambda: [one.run_key for one in asked(instance, off, "open_months")]  # noqa: E731
