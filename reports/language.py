@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -58,6 +58,11 @@ def message(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=8192)  # a list shows the same few hundred scores on every page
+def _decimal(value: float, pattern: str, locale: Locale) -> str:
+    return str(format_decimal(value, format=pattern, locale=locale)).replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Language:
     """One language: its catalogue and its ways of writing."""
@@ -97,7 +102,7 @@ class Language:
             return MISSING
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         # Adding 0.0 turns a negative zero, which rounding can leave, into zero.
-        return format_decimal(round(value, digits) + 0.0, format=pattern, locale=self.locale).replace("-", "−")
+        return _decimal(round(value, digits) + 0.0, pattern, self.locale)
 
     def share(self, value: float | None, digits: int = 1) -> str:
         """Return a share as a percentage; a dash for None."""

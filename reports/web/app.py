@@ -52,7 +52,15 @@ def create(settings: WebSettings, services: Services) -> Starlette:
     if second_factor.lock_all(store, settings.key):
         store.compact()  # the plain ones are in no free page nor in the log
     hub = Published(settings.hub, HUB) if settings.hub else None
-    app = Application(settings, services, store, menu.of(routes.rows()), Published(settings.published), hub)
+    app = Application(
+        settings,
+        services,
+        store,
+        menu.of(routes.rows()),
+        Published(settings.published),
+        {row.name: row.path for row in routes.rows()},
+        hub,
+    )
 
     def failed(request: Request, error: Exception) -> Response:
         """Say in one page what went wrong; never what was asked for."""

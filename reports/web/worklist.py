@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from reports.web.visit import Visit
@@ -116,35 +117,67 @@ class Worklist:
         return before, after, place + 1
 
 
-_LOCK = threading.Lock()
-_KEPT: dict[tuple[object, ...], Night] = {}
 _MOST_KEPT = 32
 
 
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """The last few answers by what they depend on; of many who ask for one at once, one works it out."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[object, ...], T] = {}
+        self._lock = threading.Lock()
+        self._turns: dict[tuple[object, ...], threading.Lock] = {}
+
+    def get(self, key: tuple[object, ...], make: Callable[[], T]) -> T:
+        """Return the answer of a key, made by the first who asks; the others wait for it."""
+        with self._lock:
+            if key in self._answers:
+                return self._answers[key]
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._answers:
+                    return self._answers[key]
+            made = make()
+            with self._lock:
+                while len(self._answers) >= _MOST_KEPT:
+                    self._answers.pop(next(iter(self._answers)))
+                self._answers[key] = made
+                self._turns.pop(key, None)
+            return made
+
+
+_NIGHTS: Kept[Night] = Kept()
+_WHOLE: Kept[tuple[Listed, ...]] = Kept()
+
+
 def worklist(visit: Visit, chosen: Filters) -> Worklist:
-    """Return the list of the site of the address; what the copy says is read once for each publication."""
-    site = visit.here.site
-    night, identity = _night(visit, site, chosen)
+    """Return the list of the site of the address.
+
+    What the copy says is read once for each publication, and put in order once for each verdict.
+    """
+    site, identity = visit.here.site, visit.app.published.identity
+    about = (str(visit.app.published.path), identity, site, chosen.nights, chosen.day)
+    night = _NIGHTS.get(about, lambda: _night(visit, site, chosen))
     with visit.app.store.reading() as connection:
-        judged = verdicts.judged(connection, site)
         revision = verdicts.revision(connection, site)
-    whole = ordered(overlaid(night.cases, judged))
+        whole = _WHOLE.get(
+            (*about, str(visit.app.store.path), revision),
+            lambda: ordered(overlaid(night.cases, verdicts.judged(connection, site))),
+        )
     shown = tuple(listed for listed in whole if _passes(listed.case, chosen))
     return Worklist(night, chosen, whole, shown, (identity, revision, chosen))
 
 
-def _night(visit: Visit, site: str, chosen: Filters) -> tuple[Night, tuple[int, int, int]]:
-    identity = visit.app.published.identity
-    key = (str(visit.app.published.path), identity, site, chosen.nights, chosen.day)
-    with _LOCK:
-        found = _KEPT.get(key)
-    if found is not None:
-        return found, identity
+def _night(visit: Visit, site: str, chosen: Filters) -> Night:
     with visit.app.published.connection() as connection:
         last = chosen.day or cases.newest_day(connection, site) or visit.app.services.today(site)
         first = last - timedelta(days=chosen.nights - 1)
         end = last + timedelta(days=1)
-        night = Night(
+        return Night(
             first,
             last,
             tuple(cases.worklist(connection, site, first, end)),
@@ -152,11 +185,6 @@ def _night(visit: Visit, site: str, chosen: Filters) -> tuple[Night, tuple[int, 
             latest_commit(connection, site),
             cases.last_night(connection, site, last),
         )
-    with _LOCK:
-        while len(_KEPT) >= _MOST_KEPT:
-            _KEPT.pop(next(iter(_KEPT)))
-        _KEPT[key] = night
-    return night, identity
 
 
 def overlaid(found: Iterable[Case], judged: Mapping[str, Sequence[VerdictEvent]]) -> list[Listed]:
