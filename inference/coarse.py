@@ -94,9 +94,10 @@ def whole(data: bytes) -> bool:
     position = data.find(b"\xff\x4f\xff\x51") + 2
     try:
         while position > 1:
-            marker, length = struct.unpack_from(">HH", data, position)
+            (marker,) = struct.unpack_from(">H", data, position)
             if marker == _EOC:
                 return True
+            (length,) = struct.unpack_from(">H", data, position + 2)
             if marker == _SOT:
                 length = struct.unpack_from(">I", data, position + 6)[0] - 2
                 if length == -2:  # the last tile-part may leave its length open
@@ -105,5 +106,5 @@ def whole(data: bytes) -> bool:
                 return False
             position += 2 + length
     except struct.error:
-        return position == len(data) - 2 and data.endswith(b"\xff\xd9")
+        return False
     return False

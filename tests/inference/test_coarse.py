@@ -96,6 +96,8 @@ def test_images_whose_means_would_mislead_are_decoded_in_full(decode):
 
 
 def test_jpeg_2000_at_part_of_its_resolution_is_nearly_the_mean(decode):
+    taken = coarse.low_pass(reversible(BIG) + b"\0", pixels.PixelFormat(150, 90, 1, 16, 12, False, "", 0, 1, ""), 2)
+    assert taken is not None
     found = decode(jpeg_2000(reversible(BIG)))
     assert found.image.shape == (38, 23)
     assert found.scale == 4.0
@@ -122,6 +124,7 @@ def test_a_cut_stream_is_no_better_for_being_read_coarsely(decode, keep):
 def test_tile_parts_are_followed_by_their_lengths():
     stream = reversible(BIG)
     assert coarse.whole(stream)
+    assert coarse.whole(stream + b"\0")  # padded to an even length, as DICOM wants it
     assert not coarse.whole(stream[:-2])
     assert not coarse.whole(b"")
     where = stream.index(b"\xff\x90")
