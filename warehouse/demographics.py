@@ -22,8 +22,9 @@ def settle(
     told: Sequence[Told],
     band: Callable[[date, date], str | None],
 ) -> None:
-    """Write the table `demographic` anew from what was `told`, oldest first; what was sent last counts.
+    """Bring the table `demographic` in line with what was `told`, oldest first; what was sent last counts.
 
+    Studies of patients of whom nothing is told any more (it was forgotten in time) keep what they have.
     `band` gives the age band from a birth date and a local day. Merged identifiers are one patient.
     Nothing is written where nothing changed.
     """
@@ -46,6 +47,7 @@ def settle(
         study: (sex, age_band)
         for study, sex, age_band in connection.execute(statement("demographics_kept"), {"site": site}).fetchall()
     }
+    rows = kept | rows
     if kept != rows:
         connection.execute(statement("drop_demographics"), {"site": site})
         load(connection, "demographic", [DemographicRow(site, study, *values) for study, values in rows.items()])

@@ -148,10 +148,14 @@ def lookup(path: Path, site: str, pseudonyms: Sequence[str]) -> dict[str, RealSt
 
 
 def forget(path: Path, site: str, before: datetime) -> int:
-    """Delete for good the studies of `site` last remembered before this time; return how many."""
+    """Delete for good the studies of `site` last remembered before this time; return how many.
+
+    What messages told of patients before it (birth date, sex) goes as well.
+    """
     if not path.exists():
         return 0
     with _open(path) as connection:
+        connection.execute(statement("demographics_forget"), {"site": site, "before": _text(before)})
         return connection.execute(statement("identified_forget"), {"site": site, "before": _text(before)}).rowcount
 
 
