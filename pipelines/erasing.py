@@ -46,8 +46,8 @@ def resume(config: Config, site: str) -> int:
     store.migrate()
     by_column = {column: getattr(gone, column) for column in app_pseudonyms.COLUMNS}
     app_pseudonyms.remove(store, site, by_column)
-    for damaged in config.warehouse.parent.glob(f"{config.warehouse.stem}.damaged-*"):
-        damaged.unlink()
+    with connect.lock(config.warehouse, wait):
+        _leftovers(config)
     rewrite.rewrite(config.warehouse, wait_minutes=wait)
     publish.publish(config.warehouse, config.published, wait)
     _lists(config, site, gone.study_uid)
@@ -60,6 +60,16 @@ def resume(config: Config, site: str) -> int:
     with connect.writer(config.warehouse, wait) as connection:
         erasure.finish(connection, site, datetime.now(UTC))
     return len(open_ones)
+
+
+def _leftovers(config: Config) -> None:
+    """Remove other copies of the warehouse: damaged ones kept for a look, and what interrupted runs left."""
+    name, folder = config.warehouse.name, config.warehouse.parent
+    for path in (*folder.glob(f"{config.warehouse.stem}.damaged-*"), *folder.glob(f"{name}.*")):
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in (f"{name}.lock", f"{name}.wal", f"{name}.rotating"):  # the last is `pipelines.rotate`'s
+            path.unlink()
 
 
 def sweep(config: Config, site: str, connection: DuckDBPyConnection) -> None:

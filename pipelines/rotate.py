@@ -56,13 +56,16 @@ def rotate(config: Config, site: str) -> dict[str, Any]:
 def resume(config: Config, site: str) -> None:
     """End what an interrupted replacement left: before the rename it is undone, after it it is completed."""
     key, made, following = _names(config, site)
-    if not (made.exists() or following.exists()):
+    if not (made.exists() or following.exists() or rotating(config.warehouse).exists()):
         return
     with connect.lock(config.warehouse, config.machine.writer_wait_minutes):
         made.unlink(missing_ok=True)
         if rotating(config.warehouse).exists():
-            # The key first: alone, without the fresh warehouse beside it, it would be taken for the one in force.
-            following.unlink(missing_ok=True)
+            # The keys first, whichever site's: alone, without the fresh warehouse beside it, a next key would be
+            # taken for the one in force. None of them is yet: a replacement begins when all before are completed.
+            for prepared in sorted(key.parent.glob("*.key.n*")):
+                prepared.unlink()
+            rewrite.sync(key.parent)
             rewrite.remove(rotating(config.warehouse))
         if not following.exists():
             return

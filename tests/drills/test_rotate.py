@@ -28,7 +28,7 @@ from pipelines.config import Config
 from reports import kpi
 from warehouse import audit, connect, corrections, freeze, rotation, verdicts
 from warehouse.app_store import AppStore
-from warehouse.pseudonym import Pseudonymiser, is_pseudonym, read_key
+from warehouse.pseudonym import Pseudonymiser, is_pseudonym, read_key, rotating, write_key
 
 PROGRAM = Path(__file__).with_name("one_night.py")
 FULL = os.environ.get("BILAN_DRILLS") == "full"
@@ -208,6 +208,17 @@ def test_a_kill_at_a_write_leaves_one_key_in_force(call: str, number: int, loade
     assert one_night().nights().run(loaded, DAY) == {}
     consistent(loaded)
     assert figures(loaded) == before
+
+
+def test_another_sites_night_undoes_what_was_prepared_and_not_brought_into_force(loaded: Config) -> None:
+    name = site(loaded)
+    key = loaded.home / "keys" / f"{name}.key"
+    write_key(key.with_name(key.name + ".next"), read_key(key))
+    shutil.copy(loaded.warehouse, rotating(loaded.warehouse))
+    assert loaded.key(name) == key
+    rotate.resume(loaded, "elsewhere")
+    assert loaded.key(name) == key and not rotating(loaded.warehouse).exists()
+    consistent(loaded)
 
 
 def test_a_night_under_way_keeps_its_key(loaded: Config) -> None:

@@ -113,6 +113,12 @@ def choose(loaded: Config) -> Chosen:
         )
         audit_sample.record(connection, name, study, "u1", "present", "acute", now)
         audit.append(connection, "case_viewed", audit.Actor("u1", "127.0.0.1", now, name), about=study)
+    for left in (
+        "warehouse.damaged-20260101T000000Z.duckdb",
+        "warehouse.duckdb.restoring",
+        "warehouse.duckdb.rotating",
+    ):
+        shutil.copy(loaded.warehouse, loaded.warehouse.with_name(left))
     broken = loaded.quarantine(name) / ("ab" * 16 + ".bin")
     broken.write_bytes(b"\x00\x01broken^" + number.encode() + b"^rest")
     broken.with_suffix(".json").write_text("[]")
