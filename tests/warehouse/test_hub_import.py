@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -92,13 +93,19 @@ def partner(site: str, **changes: Any) -> PartnerSite:
     return replace(made, **changes)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    path = tmp_path / "hub.duckdb"
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hub") / "hub.duckdb"
     hub_sites.make(path)
     for site in KEYS:
         hub_sites.register(path, partner(site))
     return path
+
+
+@pytest.fixture
+def store(template: Path, tmp_path: Path) -> Path:
+    """A hub that knows two sites."""
+    return Path(shutil.copy(template, tmp_path / "hub.duckdb"))
 
 
 def reasons(store: Path, *files: bytes, rules: Rules = RULES) -> list[str | None]:
