@@ -141,8 +141,7 @@ def run(config: Config, host: str, port: int, *, hub: bool = False) -> None:
         If others could reach the application without TLS.
     """
     web = config.machine.web
-    certificate, key = (str(config.home / path) if path else None for path in (web.certificate, web.key))
-    if not (certificate or web.trusted_proxies or _loopback(host)):
+    if not (web.certificate or web.trusted_proxies or _loopback(host)):
         raise ServeError(
             "passwords would go over the network unencrypted: set web.certificate and web.key in bilan.yaml, or "
             "web.trusted_proxies behind a proxy with TLS, or listen on 127.0.0.1"
@@ -154,23 +153,27 @@ def run(config: Config, host: str, port: int, *, hub: bool = False) -> None:
     application = create(told, services(config))
     if hub:
         application = with_bundles(application, told, partial(hubs.receive, config))
-    uvicorn.run(
-        application,
-        host=host,
-        port=port,
-        http="h11",  # the stricter of the two parsers, with a limit on the size of headers
-        h11_max_incomplete_event_size=32 * 1024,
-        limit_concurrency=400,
-        timeout_keep_alive=15,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
+    uvicorn.run(application, host=host, port=port, **server_options(config))
+
+
+def server_options(config: Config) -> dict[str, Any]:
+    """Return how the server is run: TLS, whom it believes about addresses, its limits."""
+    web = config.machine.web
+    certificate, key = (str(config.home / path) if path else None for path in (web.certificate, web.key))
+    return {
+        "http": "h11",  # the stricter of the two parsers, with a limit on the size of headers
+        "h11_max_incomplete_event_size": 32 * 1024,
+        "limit_concurrency": 400,
+        "timeout_keep_alive": 15,
+        "ssl_certfile": certificate,
+        "ssl_keyfile": key,
         # Only who is named is believed about the address of the client; by default nobody is.
-        proxy_headers=bool(web.trusted_proxies),
-        forwarded_allow_ips=list(web.trusted_proxies),
-        access_log=False,  # it would write addresses; `reports.web.traffic` writes our own
-        server_header=False,
-        log_config=None,
-    )
+        "proxy_headers": bool(web.trusted_proxies),
+        "forwarded_allow_ips": list(web.trusted_proxies),
+        "access_log": False,  # it would write addresses; `reports.web.traffic` writes our own
+        "server_header": False,
+        "log_config": None,
+    }
 
 
 def _loopback(host: str) -> bool:
