@@ -13,6 +13,7 @@ from typing import Any
 from reports import pages, pdf
 from reports.aggregate_words import cell_name, table_name
 from reports.language import MISSING, Language, language, message
+from reports.terms import term
 from warehouse.aggregates import LAYOUT, SCHEMA_FILE, schema_sha256
 
 NAMES = {"fr": "ce-qui-quitte-votre-hopital", "en": "what-leaves-your-hospital"}
@@ -27,6 +28,11 @@ OTHERS = {
     "models": message("Models in use: name and version"),
     "nights": message("Nights of the month, by how they went"),
     "alarms": message("What went wrong on the machine: counts"),
+}
+PARTS = {
+    "missed_at_end": message("missed in a row at the end"),
+    "failed_steps": message("steps of nights that failed"),
+    "restored": message("stores that were restored"),
 }
 NUMBERING = {
     "schema": message("Name of the schema"),
@@ -108,7 +114,12 @@ def _plain(words: Language, value: Any) -> str:
     if value is None:
         return words.text("withheld")
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {number}" for key, number in value.items())
+        return ", ".join(f"{_part(words, key)} {number}" for key, number in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(f"{each['name']} {each['version']}" for each in value) or MISSING
     return words.number(value) if isinstance(value, int | float) else str(value)
+
+
+def _part(words: Language, key: str) -> str:
+    """Return the name of a part of the nights or of the alarms."""
+    return words.text(PARTS[key]) if key in PARTS else term(words, "status", key)
