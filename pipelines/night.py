@@ -207,8 +207,11 @@ def issue_lists(config: Config, site: str, days: Sequence[date]) -> dict[str, An
                 again.append(day.isoformat())
             else:
                 studies, flagged = studies + issued.studies, flagged + issued.flagged
-    with writer(config) as connection:
-        changed_days.settle(connection, site, changed)
+    if changed:
+        with writer(config) as connection:
+            changed_days.settle(connection, site, changed)
+        # The readers' copy forgets them too: it is then the same whether or not a run before was killed on its way.
+        publish.publish(config.warehouse, config.published, config.machine.writer_wait_minutes)
     retention.run(config, site, datetime.now(UTC))
     trail.prune(config)
     return {"studies": studies, "flagged": flagged, "made": made, "again": again}
