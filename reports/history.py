@@ -11,7 +11,7 @@ from reports.suppression import small, withhold
 from reports.trend import Kind, Point, Trend, signals
 from reports.value import Value
 from warehouse.data_cut import data_cut, local_midnight
-from warehouse.figure import rows
+from warehouse.figure import Period, by_period
 
 if TYPE_CHECKING:
     from warehouse.figure import Connection
@@ -34,6 +34,9 @@ KINDS: dict[str, Kind] = {
     "negative_percent_agreement_positive_only": "p",
     "caught_by_safety_net": "xmr",
 }
+SINGLE = ("volume", "positive_rate", "doubtful_rate", "caught_by_safety_net")
+# What the key figures are made from: each asked once, for all months.
+QUERIES = (*SINGLE, "turnaround_durations", "agreement_cells")
 History = dict[str, list[tuple[str, Value | None]]]
 
 
@@ -56,15 +59,29 @@ def months_up_to(month: str) -> list[str]:
     return [f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(last - MONTHS + 1, last + 1)]
 
 
-def history(connection: Connection, facts: SiteFacts, month: str, latest: datetime | None) -> History:
-    """Return each key figure over the months up to `month`.
+def asked(
+    connection: Connection, facts: SiteFacts, month: str, latest: datetime | None
+) -> dict[str, list[list[tabulate.Row]]]:
+    """Return the answer of each query in `QUERIES` for each of the months up to `month`, oldest first.
 
-    Each month is cut as its own report was. Months before the first study of the site are None.
+    Each month is cut as its own report was.
+    """
+    periods = []
+    for each in months_up_to(month):
+        start, end = bounds(each)
+        periods.append(Period(start, end, data_cut(latest, end, facts.time_zone)))
+    return {name: [[*rows] for rows in by_period(connection, name, facts.site, periods)] for name in QUERIES}
+
+
+def history(answers: Mapping[str, Sequence[Sequence[tabulate.Row]]], facts: SiteFacts, month: str) -> History:
+    """Return each key figure over the months up to `month` from what `asked` found.
+
+    Months before the first study of the site are None.
     """
     entries: History = {name: [] for name in KINDS}
     started = False
-    for each in months_up_to(month):
-        values = _month(connection, facts, each, latest)
+    for index, each in enumerate(months_up_to(month)):
+        values = _month({name: answers[name][index] for name in QUERIES}, facts)
         started = started or bool(values["volume"].value)
         for name in KINDS:
             entries[name].append((each, _shown(name, values[name], facts.small_cell) if started else None))
@@ -75,16 +92,9 @@ def _shown(name: str, value: Value, threshold: int) -> Value:
     return protected.history(name, value, threshold) if threshold > 1 else value
 
 
-def _month(connection: Connection, facts: SiteFacts, month: str, latest: datetime | None) -> Mapping[str, Value]:
-    start, end = bounds(month)
-    cut = data_cut(latest, end, facts.time_zone)
-
-    def ask(name: str) -> Sequence[tabulate.Row]:
-        return rows(connection, name, facts.site, start, end, cut=cut)
-
-    single = ("volume", "positive_rate", "doubtful_rate", "caught_by_safety_net")
-    values = {name: tabulate.plain(name, ask(name))[0] for name in single}
-    waits = ask("turnaround_durations")
+def _month(answers: Mapping[str, Sequence[tabulate.Row]], facts: SiteFacts) -> Mapping[str, Value]:
+    values = {name: tabulate.plain(name, answers[name])[0] for name in SINGLE}
+    waits = answers["turnaround_durations"]
     median, p90 = tabulate.overall_turnaround(waits)
     within = {value.stratum["hours"]: value for value in tabulate.reported_within(waits, facts.turnaround_target_hours)}
     return {
@@ -93,7 +103,7 @@ def _month(connection: Connection, facts: SiteFacts, month: str, latest: datetim
         "report_turnaround_p90": p90,
         "reported_within_24h": within[24],
         "reported_within_target": within["target"],
-        **_agreement(ask("agreement_cells"), facts.small_cell),
+        **_agreement(answers["agreement_cells"], facts.small_cell),
     }
 
 

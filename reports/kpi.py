@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import concordance, protected, shadow, tabulate
 from reports.frames import frames
-from reports.history import bounds, history, months_up_to, trends
+from reports.history import asked, bounds, history, months_up_to, trends
 from reports.suppression import suppress
 from reports.tabulate import Row
 from reports.trend import Trend
@@ -129,14 +129,18 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
     facts = site_facts(connection, site, end)
     latest = latest_commit(connection, site) if data_cut is None else data_cut
     cut = capped(latest, end, facts.time_zone)
-    answers: dict[str, list[Row]] = {name: [*rows(connection, name, site, start, end, cut=cut)] for name in QUERIES}
+    several = asked(connection, facts, month, latest)
+    answers: dict[str, list[Row]] = {
+        name: several[name][-1] if name in several else [*rows(connection, name, site, start, end, cut=cut)]
+        for name in QUERIES
+    }
     values = suppress(_values(answers, facts, month), facts.small_cell)
     drawn = frames(answers, facts.small_cell)
     if facts.small_cell > 1:
         told = protected.tables(answers, facts.small_cell)
         values = protected.values(values, told, facts.small_cell, facts.turnaround_target_hours)
         drawn = protected.frames(told)
-    past = history(connection, facts, month, latest)
+    past = history(several, facts, month)
     if facts.small_cell > 1:
         # This month's own point is what this report says of it.
         past = {name: [*each[:-1], (month, protected.latest(name, values))] for name, each in past.items()}

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     import pandas as pd
@@ -38,6 +39,7 @@ PLAIN = ("figure", "unit", "source")
 _KEY = re.compile(r"^-- ([a-z][a-z0-9_ ]*): (\S.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
 _MEASURE = re.compile(r"^measure ([a-z][a-z0-9_]*) (.+)$")
+PERIOD = "since"  # the column by which a query over several periods tells them apart: the first day of each
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
@@ -70,6 +72,15 @@ class Definition:
     unit: str
     source: str
     sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local days from `start` up to, not including, `end`, and the data cut that they are judged at (UTC)."""
+
+    start: date
+    end: date
+    cut: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,18 +209,51 @@ def rows(connection: Connection, name: str, site: str, start: date, end: date, *
     `extra` holds further parameters (`cut`, the data cut as an aware datetime); those that the
     query does not name are not passed. Returns one dictionary per row of the result.
     """
-    cursor = _execute(connection, name, {"site": site, "start": start, "end": end, **extra})
+    return _dictionaries(_execute(connection, name, _given(site, start, end, extra)), without=PERIOD)
+
+
+def by_period(connection: Connection, name: str, site: str, periods: Sequence[Period]) -> list[list[dict[str, Any]]]:
+    """Run a figure that takes several periods once, and return what `rows` gives of each, in their order.
+
+    Raises
+    ------
+    KeyError
+        If the figure's query takes one period only.
+    """
+    given = {
+        "site": site,
+        "starts": [period.start for period in periods],
+        "ends": [period.end for period in periods],
+        "cuts": [period.cut for period in periods],
+    }
+    answers: dict[date, list[dict[str, Any]]] = {period.start: [] for period in periods}
+    for row in _dictionaries(_execute(connection, name, given)):
+        answers[row.pop(PERIOD)].append(row)
+    return [answers[period.start] for period in periods]
+
+
+def _given(site: str, start: date, end: date, extra: Mapping[str, object]) -> dict[str, object]:
+    """Return the parameters of one period, for the queries that take one and for those that take several."""
+    several = {"starts": [start], "ends": [end], "cuts": [extra.get("cut")]}
+    return {"site": site, "start": start, "end": end, **several, **extra}
+
+
+def _dictionaries(cursor: Connection, without: str | None = None) -> list[dict[str, Any]]:
     columns = [column[0] for column in cursor.description or ()]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    found = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    if without in columns:
+        for row in found:
+            del row[without]
+    return found
 
 
 def run(connection: Connection, name: str, site: str, start: date, end: date, **extra: object) -> pd.DataFrame:
     """Run a figure as `rows` does and return a data frame."""
-    frame: pd.DataFrame = _execute(connection, name, {"site": site, "start": start, "end": end, **extra}).df()
-    return frame
+    frame: pd.DataFrame = _execute(connection, name, _given(site, start, end, extra)).df()
+    return frame.drop(columns=PERIOD, errors="ignore")
 
 
-def _execute(connection: Connection, name: str, given: dict[str, object]) -> Connection:
+def _execute(connection: Connection, name: str, given: Mapping[str, object]) -> Connection:
     figure = figures()[name]
     return connection.execute(figure.query, {key: given[key] for key in figure.parameters})
 
@@ -221,7 +265,8 @@ def markdown() -> str:
         "",
         "Written by `python -m warehouse.figure` from the headers of `warehouse/figures/*.sql`; do not edit.",
         "The queries take `$site`, `$start` (first local day), `$end` (first local day after) and, where a figure",
-        "depends on it, `$cut` (the data cut, UTC).",
+        "depends on it, `$cut` (the data cut, UTC). Those of the trends take several months at once: the lists",
+        "`$starts`, `$ends` and `$cuts`; `since` is the first day of the month that a row is of.",
     ]
     for figure in figures().values():
         lines += _section(figure.definition, "##")

@@ -16,7 +16,7 @@ import pytest
 
 from warehouse.connect import migrate, writer
 from warehouse.errors import WarehouseError
-from warehouse.figure import FigureHeaderError, definitions, figures, markdown, parse, rows, run
+from warehouse.figure import FigureHeaderError, Period, by_period, definitions, figures, markdown, parse, rows, run
 from warehouse.load import load
 
 ROOT = Path(__file__).parents[2]
@@ -325,7 +325,9 @@ def test_result_carries_its_denominator(connection, name):
 def test_query_is_one_statement_in_lower_case_with_named_parameters(name):
     query = figures()[name].query
     assert ";" not in query
-    assert {"site", "start", "end"} <= figures()[name].parameters <= {"site", "start", "end", "cut"}
+    one, several = {"site", "start", "end"}, {"site", "starts", "ends"}
+    parameters = figures()[name].parameters
+    assert one <= parameters <= {*one, "cut"} or several <= parameters <= {*several, "cuts"}
     assert "select" in query
     assert "SELECT" not in query
 
@@ -334,6 +336,19 @@ def test_query_is_one_statement_in_lower_case_with_named_parameters(name):
 def test_another_site_and_another_month_change_nothing(connection, name):
     quiet = rows(connection, name, "a", date(2023, 1, 1), date(2023, 2, 1), cut=CUT)
     assert sum(row.get("numerator") or 0 for row in quiet) == 0
+
+
+@pytest.mark.parametrize("name", sorted(name for name, figure in figures().items() if "starts" in figure.parameters))
+def test_several_months_at_once_are_each_month_alone(connection, name):
+    starts = [START - timedelta(days=30), START, END]
+    periods = [
+        Period(start, end, CUT - timedelta(days=late))
+        for start, end, late in zip(starts, [*starts[1:], END + timedelta(days=31)], (90, 0, 2), strict=True)
+    ]
+    together = by_period(connection, name, "a", periods)
+    assert together == [rows(connection, name, "a", period.start, period.end, cut=period.cut) for period in periods]
+    assert together[1]
+    assert together[1] != together[0]
 
 
 def test_definitions_are_unique_and_bilingual():

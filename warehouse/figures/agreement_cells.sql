@@ -194,8 +194,12 @@
 --    ou lésion ancienne
 -- measure agreement_bound exclusions en: study not analysed or analysis failed; no final report; follow-up or old
 --    lesion
-with judged as (
+with period as (
+    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+),
+judged as (
     select
+        period.since,
         study.ai_result as ai,
         coalesce(study.region, 'unknown') as region,
         case
@@ -206,19 +210,21 @@ with judged as (
         case
             when study.ai_result in ('not_processed', 'failed') then study.ai_result
             when study.report_state = 'withdrawn' then 'withdrawn'
-            when study.report_state not in ('final', 'corrected') or study.report_final > $cut then 'unreported'
+            when study.report_state not in ('final', 'corrected') or study.report_final > period.cut then 'unreported'
             when study.report_label is null then 'not_read'
             when report_label.tier = 'review' then 'queued'
             when study.report_acuity in ('followup', 'old') then study.report_acuity
             when study.report_label in ('uncertain', 'not_addressed') then study.report_label
         end as reason,
         case when reason is null then study.report_label end as label
-    from study
-    left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
-    where study.site = $site and study.day >= $start and study.day < $end
+    from period
+    join study on study.site = $site and study.day >= period.since and study.day < period.until
+    left join standing_label as report_label
+        on report_label.site = study.site and report_label.message_id = study.report_message_id
 ),
 counted as (
     select
+        since,
         case when grouping(region) = 0 then 'region' when grouping(independence) = 0 then 'independence' else 'all' end as strata,
         case when grouping(region) = 0 then region when grouping(independence) = 0 then independence end as stratum,
         ai,
@@ -226,16 +232,19 @@ counted as (
         reason,
         count(*) as numerator
     from judged
-    group by grouping sets ((ai, label, reason), (ai, label, reason, region), (ai, label, reason, independence))
+    group by grouping sets (
+        (since, ai, label, reason), (since, ai, label, reason, region), (since, ai, label, reason, independence)
+    )
 )
 select
+    since,
     strata,
     stratum,
     ai,
     label,
     reason,
     numerator,
-    coalesce(sum(numerator) filter (reason is null) over (partition by strata, stratum), 0)::bigint as comparable,
-    (sum(numerator) over (partition by strata, stratum))::bigint as denominator
+    coalesce(sum(numerator) filter (reason is null) over (partition by since, strata, stratum), 0)::bigint as comparable,
+    (sum(numerator) over (partition by since, strata, stratum))::bigint as denominator
 from counted
-order by strata, comparable desc, stratum, reason nulls first, ai, label
+order by since, strata, comparable desc, stratum, reason nulls first, ai, label

@@ -12,16 +12,33 @@
 -- exclusions en: the same as for agreement; discordances not reviewed
 -- unit: studies
 -- source: study
+with period as (
+    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+),
+discordant as (
+    select
+        period.since,
+        study.study_uid,
+        study.verdict,
+        study.verdict_at,
+        period.cut
+    from period
+    join study on study.site = $site and study.day >= period.since and study.day < period.until
+    left join standing_label as report_label
+        on report_label.site = study.site and report_label.message_id = study.report_message_id
+    where study.ai_result in ('positive', 'doubtful')
+        and study.report_state in ('final', 'corrected')
+        and coalesce(study.report_final <= period.cut, true)
+        and study.report_label = 'absent'
+        and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
+        and coalesce(report_label.tier, 'decided') <> 'review'
+)
 select
-    count(*) filter (study.verdict = 'fracture' and coalesce(study.verdict_at <= $cut, true)) as numerator,
-    count(*) as denominator,
-    {'not_reviewed': count(*) filter (study.verdict is null or study.verdict_at > $cut)} as excluded
-from study
-left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
-where study.site = $site and study.day >= $start and study.day < $end
-    and study.ai_result in ('positive', 'doubtful')
-    and study.report_state in ('final', 'corrected')
-    and coalesce(study.report_final <= $cut, true)
-    and study.report_label = 'absent'
-    and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-    and coalesce(report_label.tier, 'decided') <> 'review'
+    period.since,
+    count(*) filter (verdict = 'fracture' and coalesce(verdict_at <= discordant.cut, true)) as numerator,
+    count(study_uid) as denominator,
+    {'not_reviewed': count(study_uid) filter (verdict is null or verdict_at > discordant.cut)} as excluded
+from period
+left join discordant on discordant.since = period.since
+group by period.since
+order by period.since

@@ -11,12 +11,18 @@
 -- exclusions en: analysis failed; study not analysed
 -- unit: share
 -- source: study
+with period as (
+    select unnest($starts::date[]) as since, unnest($ends::date[]) as until
+)
 select
+    period.since,
     count(*) filter (ai_result = 'doubtful') as numerator,
     count(*) filter (ai_result in ('positive', 'doubtful', 'negative')) as denominator,
     {
         'failed': count(*) filter (ai_result = 'failed'),
         'not_processed': count(*) filter (ai_result = 'not_processed')
     } as excluded
-from study
-where site = $site and day >= $start and day < $end
+from period
+left join study on study.site = $site and study.day >= period.since and study.day < period.until
+group by period.since
+order by period.since

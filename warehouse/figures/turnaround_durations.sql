@@ -52,25 +52,32 @@
 --    log(-log) interval with Greenwood's variance.
 -- measure reported_within numerator fr: examens rendus dans ce temps
 -- measure reported_within numerator en: studies reported within this time
-with here as (
-    select time_zone, opening_start, opening_end, opening_weekdays
-    from site
-    where site = $site
-    order by valid_from < $end desc, abs(datediff('day', valid_from, $end::date))
-    limit 1
+with period as (
+    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+),
+here as (
+    select distinct on (period.since)
+        period.*,
+        time_zone,
+        opening_start,
+        opening_end,
+        opening_weekdays
+    from period
+    join site on site.site = $site
+    order by period.since, valid_from < period.until desc, abs(datediff('day', valid_from, period.until))
 ),
 timed as (
     select
         study.*,
         exam_completed at time zone here.time_zone as at_local,
         here.*,
-        coalesce(report_final <= $cut, false) as observed
-    from study
-    cross join here
-    where site = $site and day >= $start and day < $end
+        coalesce(report_final <= here.cut, false) as observed
+    from here
+    join study on study.site = $site and study.day >= here.since and study.day < here.until
 )
 select
-    datediff('microsecond', exam_completed, case when observed then report_final else $cut end) / 3.6e9 as hours,
+    since,
+    datediff('microsecond', exam_completed, case when observed then report_final else cut end) / 3.6e9 as hours,
     observed,
     ai_result,
     not (
@@ -84,7 +91,7 @@ select
         when report_final is null and report_state in ('final', 'corrected') then 'no_report_time'
         when clock_skew or report_final < exam_completed then 'clock_skew'
         when report_final > exam_completed + interval 180 day then 'too_long'
-        when exam_completed > $cut then 'after_cut'
+        when exam_completed > cut then 'after_cut'
     end as unusable
 from timed
-order by hours, ai_result, study_uid
+order by since, hours, ai_result, study_uid
