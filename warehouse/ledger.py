@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from warehouse import person
+from warehouse import matches, person
 from warehouse.connect import transaction
 from warehouse.load import load
 from warehouse.rows import LedgerRow
@@ -133,7 +133,8 @@ def settle_matches(connection: DuckDBPyConnection, site: str) -> Settlement:
     matter, a second call changes nothing.
     """
     person.resolve(connection, site)
-    changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
-    changed += len(connection.execute(statement("settle_oppositions"), {"site": site}).fetchall())
-    counts = dict(connection.execute(statement("match_counts"), {"site": site}).fetchall())
+    with matches.held(connection, site):
+        changed = len(connection.execute(statement("settle_matches"), {"site": site}).fetchall())
+        changed += len(connection.execute(statement("settle_oppositions"), {"site": site}).fetchall())
+        counts = dict(connection.execute(statement("match_counts"), {"site": site}).fetchall())
     return Settlement(counts.get("matched", 0), counts.get("unmatched", 0), counts.get("mismatched", 0), changed)

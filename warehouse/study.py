@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from warehouse import changed_days
+from warehouse import changed_days, matches
 from warehouse.connect import transaction
 from warehouse.site import UnknownSiteError
 from warehouse.statement import statement
@@ -85,7 +85,8 @@ def rebuild(
     if not connection.execute(statement("site_exists"), {"site": site}).fetchall():
         raise UnknownSiteError("the warehouse does not know this site")
     wanted = None if days is None else list(days)
-    rebuilt = connection.sql(statement("study", "marts"), params={"site": site}).to_arrow_table()
+    with matches.held(connection, site):
+        rebuilt = connection.sql(statement("study", "marts"), params={"site": site}).to_arrow_table()
     # `except` compares by position: the table's own order, whatever migration added a column.
     connection.register("rebuilt", rebuilt.select(connection.table("study").columns))
     try:

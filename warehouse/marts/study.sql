@@ -84,6 +84,12 @@ used as materialized (
     ) = 1
 ),
 
+thresholds as materialized (
+    select dated.study_uid, version.threshold_doubtful, version.threshold_positive
+    from dated
+    inner join version on dated.day >= version.valid_from and dated.day < version.valid_until
+),
+
 ai as (
     select
         used.study_uid,
@@ -96,13 +102,12 @@ ai as (
         ) as model_sha256,
         -- Null for a model without thresholds: the table refuses the study, rather than call it negative.
         max(case
-            when used.score >= coalesce(version.threshold_positive, used.threshold_positive) then 2
-            when used.score >= coalesce(version.threshold_doubtful, used.threshold_doubtful) then 1
-            when used.score < coalesce(version.threshold_doubtful, used.threshold_doubtful) then 0
+            when used.score >= coalesce(thresholds.threshold_positive, used.threshold_positive) then 2
+            when used.score >= coalesce(thresholds.threshold_doubtful, used.threshold_doubtful) then 1
+            when used.score < coalesce(thresholds.threshold_doubtful, used.threshold_doubtful) then 0
         end) as severity
     from used
-    inner join dated on used.study_uid = dated.study_uid
-    inner join version on dated.day >= version.valid_from and dated.day < version.valid_until
+    inner join thresholds on used.study_uid = thresholds.study_uid
     group by used.study_uid
 ),
 

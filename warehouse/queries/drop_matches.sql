@@ -1,0 +1,1 @@
+drop table temp.report_match;
