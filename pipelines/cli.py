@@ -19,6 +19,7 @@ from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose, withdraw
 from pipelines.cli_month import month
 from pipelines.cli_operations import alarms, backfill, backup, restore, systemd
+from pipelines.cli_peers import peers_app
 from pipelines.cli_receive import receive_app
 from pipelines.cli_rights import erase, retention, rotate_key
 from pipelines.cli_thresholds import thresholds
@@ -63,6 +64,7 @@ app.add_typer(labels_app, name="labels")
 app.command()(serve)
 app.command()(export)
 app.add_typer(hub_app, name="hub")
+app.add_typer(peers_app, name="peers")
 app.command()(thresholds)
 app.command()(explain)
 app.add_typer(receive_app)

@@ -160,6 +160,43 @@ def hub_review(
     typer.echo(out)
 
 
+@hub_app.command("card")
+def hub_card(home: Home = HOME) -> None:
+    """Print what a site needs to know this hub by: the lines hub_key and hub_signs of its `export`.
+
+    Example: bilan hub card --home /srv/hub
+    """
+    from pipelines import hub_return  # noqa: PLC0415
+
+    with clear_errors():
+        print_json(hub_return.card(_load(home)))
+
+
+@hub_app.command("return")
+def hub_give_back(
+    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    site: Annotated[str | None, typer.Option(help="Only this site (default: all).")] = None,
+    home: Home = HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Write what each site gets back: annotations and anonymous peers, a signed file for each, to be carried.
+
+    Example: bilan hub return --out returns/ --home /srv/hub
+    """
+    from pipelines import hub_return  # noqa: PLC0415
+
+    with clear_errors():
+        made = hub_return.run(_load(home), out, site)
+    if as_json:
+        print_json(
+            [{"site": each.site, "seq": each.seq, "file": str(each.path), "new": each.fresh,
+              "months": each.months, "notes": each.notes} for each in made]
+        )  # fmt: skip
+        return
+    for each in made:
+        typer.echo(each.path)
+
+
 @hub_app.command("refusals")
 def hub_refusals(home: Home = HOME, as_json: AsJson = False) -> None:
     """List what was refused and why, the newest first.

@@ -13,7 +13,8 @@ class Export(BaseModel):
 
     `address` is the hub's, for the only connection that this product opens to the outside; `authorities`
     a file of the certificates to trust instead of the system's; `hub_key` the hub's public key, to which
-    bundles are then sealed; `folder` a shared folder into which they are copied.
+    bundles are then sealed; `folder` a shared folder into which they are copied. `hub_signs` is the public key
+    that must have signed what the hub gives back.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -24,6 +25,7 @@ class Export(BaseModel):
     seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     folder: Path | None = None
     hub_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    hub_signs: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class HubModel(BaseModel):
@@ -52,6 +54,11 @@ def signing_key(home: Path, site: str) -> Path:
 def opening_key(home: Path) -> Path:
     """Return the file of the hub's key, which opens sealed bundles."""
     return home / "keys" / "hub.open"
+
+
+def hub_signing_key(home: Path) -> Path:
+    """Return the file of the key that signs what the hub gives back to its sites."""
+    return home / "keys" / "hub.return"
 
 
 def hub_store(home: Path) -> Path:

@@ -47,7 +47,7 @@ class _Card(BaseModel):
 def init(config: Config) -> str:
     """Make the hub's database and key; return the public key that sites may seal their bundles to."""
     hub_sites.make(hub_store(config.home))
-    _publish(config)
+    published(config)
     return signature.public_text(signature.opening_key(opening_key(config.home)))
 
 
@@ -62,7 +62,7 @@ def register(config: Config, card: Path, **changes: Any) -> PartnerSite:
         If the site is known with another key: two sites must not have one id.
     """
     told = _card(card)
-    with writer(_store(config), config.machine.writer_wait_minutes, HUB) as connection:
+    with writer(store(config), config.machine.writer_wait_minutes, HUB) as connection:
         known = {site.site: site for site in hub_sites.sites(connection)}
         before = known.get(told.site)
         if before is not None and before.key != told.key and not changes.get("new_key"):
@@ -81,7 +81,7 @@ def register(config: Config, card: Path, **changes: Any) -> PartnerSite:
         )
         made = replace(made, **given)
         hub_sites.put(connection, made)
-    _publish(config)
+    published(config)
     return made
 
 
@@ -90,8 +90,8 @@ def take(config: Config, files: Sequence[bytes], now: datetime | None = None) ->
     asked = config.machine.hub or Hub()
     key = opening_key(config.home)
     rules = Rules(asked.small_cell, now or datetime.now(UTC), signature.opening_key(key) if key.exists() else None)
-    outcomes = hub_import.take(_store(config), files, rules, config.machine.writer_wait_minutes)
-    _publish(config)
+    outcomes = hub_import.take(store(config), files, rules, config.machine.writer_wait_minutes)
+    published(config)
     return outcomes
 
 
@@ -174,12 +174,22 @@ def _card(path: Path) -> _Card:
     return told
 
 
-def _store(config: Config) -> Path:
-    store = hub_store(config.home)
-    if not store.exists():
+def store(config: Config) -> Path:
+    """Return the hub's database, brought to this version.
+
+    Raises
+    ------
+    HubError
+        If this home is no hub.
+    """
+    path = hub_store(config.home)
+    if not path.exists():
         raise HubError("this home is no hub yet; run `bilan hub init`")
-    return store
+    if hub_sites.make(path):
+        published(config)
+    return path
 
 
-def _publish(config: Config) -> None:
+def published(config: Config) -> None:
+    """Put the readers' copy of the hub in place."""
     publish.publish(hub_store(config.home), hub_published(config.home), config.machine.writer_wait_minutes, HUB)

@@ -15,8 +15,9 @@ from inference import description, reasons
 from pipelines import report_choice
 from pipelines.config import Config, Site
 from pipelines.errors import ConfigError, NothingToReportError, Problem
-from reports import kpi, monthly
+from reports import benchmark, kpi, monthly
 from reports import logo as logos
+from reports.blocks import Block
 from reports.definition import Accuracy, Provenance, ReportDefinition, installed_versions
 from reports.drawing import Drawing
 from reports.logo import LogoError
@@ -141,6 +142,10 @@ def _as_json(definition: ReportDefinition) -> str:
     plain = {**asdict(definition), "logo": logo}
     if definition.language is None:
         del plain["language"]  # as it was written before there was a choice: no new issue of an old month
+    # Likewise. As data: what is stored must not depend on how a note is kept.
+    notes = [note.model_dump() for note in plain.pop("notes")]
+    if notes:
+        plain["notes"] = notes
     return json.dumps(plain, sort_keys=True)
 
 
@@ -185,4 +190,7 @@ def _definition(config: Config, site: Site) -> ReportDefinition:
                 [Problem(f"sites/{site.site}.yaml", "report.logo", "the file cannot be read; correct the path")]
             ) from None
     told = site.report
-    return ReportDefinition(told.sections, told.blocks, told.accent, logo, told.language)
+    blocks = dict(told.blocks)
+    if site.partnership.peers and all(block.name != benchmark.BLOCK for block in blocks["activity"]):
+        blocks["activity"] = (*blocks["activity"], Block(benchmark.BLOCK, {}))
+    return ReportDefinition(told.sections, blocks, told.accent, logo, told.language, told.notes)

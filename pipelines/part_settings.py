@@ -18,6 +18,8 @@ class Partnership(Strict):
     since: date | None = None
     contract_studies_per_month: Annotated[int, Field(ge=0)] | None = None
     contact: str | None = None
+    # Whether the site's own report shows it beside the anonymous peers that the hub gives back (`bilan peers import`).
+    peers: bool = False
 
 
 class Retention(Strict):

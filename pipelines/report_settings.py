@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from pipelines.source_settings import Strict
 from reports.blocks import SECTIONS, USUAL, Block, BlockError, chosen
+from warehouse.returned import Annotation
 
 # One address, plain: no display name, no route, nothing that could start another header.
 ADDRESS = r"^[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+$"
@@ -26,6 +27,8 @@ class Report(Strict):
     language: Literal["fr", "en"] | None = None
     logo: Path | None = None
     recipients: tuple[Address, ...] = ()
+    # Events that explain a month, marked in the trends: {month: 2026-03, text: new X-ray room}.
+    notes: Annotated[tuple[Annotation, ...], Field(max_length=200)] = ()
 
     @field_validator("sections")
     @classmethod

@@ -152,6 +152,7 @@ def run(config: Config, host: str, port: int, *, hub: bool = False) -> None:
     told = replace(told, hosts=(*told.hosts, host))
     application = create(told, services(config))
     if hub:
+        hubs.store(config)  # brings its database to this version
         application = with_bundles(application, told, partial(hubs.receive, config))
     uvicorn.run(application, host=host, port=port, **server_options(config))
 

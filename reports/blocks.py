@@ -118,6 +118,7 @@ KINDS: dict[str, dict[str, Kind]] = {
         "volume_by_patient_class": HALF,
         "volume_by_device": Kind(wide=False, parameters={"most": Whole(8, 1, 20)}),
         "trend": _trend("volume"),
+        "peers": Kind(usual=False),  # where the site agrees: here, or by `partnership.peers` of its file
     },
     "findings": {
         "rates_by_region": Kind(parameters={"most": Whole(12, 3, 20)}),

@@ -33,21 +33,26 @@ from reports.waits import turnaround_spread
 if TYPE_CHECKING:
     from reports.kpi import MonthFigures
     from reports.language import Language
+    from reports.notes import Mark
 
 FEWEST = 10  # studies below which a distribution is not drawn
 
 
 def charts(
-    figures: MonthFigures, words: Language, accent: str, blocks: Iterable[Block] | None = None
+    figures: MonthFigures,
+    words: Language,
+    accent: str,
+    blocks: Iterable[Block] | None = None,
+    noted: Sequence[Mark] = (),
 ) -> dict[str, Chart]:
     """Return the charts of these blocks (all, unless said otherwise) by name, drawn or with the reason why not.
 
-    A trend has one chart for each of its figures, ``trend_`` and the figure's name.
+    A trend has one chart for each of its figures, ``trend_`` and the figure's name; it shows what is `noted`.
     """
     made: dict[str, Chart] = {}
     for block in blocks if blocks is not None else (block for part in USUAL.values() for block in part):
         if block.name == "trend":
-            made |= {f"trend_{name}": trend(name, figures, words, accent) for name in block.options["figures"]}
+            made |= {f"trend_{name}": trend(name, figures, words, accent, noted) for name in block.options["figures"]}
         elif block.name in BUILDERS:
             made[block.name] = BUILDERS[block.name](figures, words, accent, **block.options)
     return made

@@ -11,6 +11,7 @@ from reports.blocks import SECTIONS, USUAL, Block
 
 if TYPE_CHECKING:
     from warehouse.addenda import Addendum
+    from warehouse.returned import Annotation
 
 __all__ = ["SECTIONS", "Accuracy", "Provenance", "ReportDefinition", "installed_versions"]
 
@@ -35,6 +36,8 @@ class ReportDefinition:
         Content of a PNG, JPEG or SVG file shown on the first page, or None.
     language
         ``fr`` or ``en``; None: the language of the site.
+    notes
+        Annotations of the site's own, beside those that the hub gives back.
     """
 
     sections: tuple[str, ...] = SECTIONS
@@ -42,6 +45,7 @@ class ReportDefinition:
     accent: str = ACCENT
     logo: bytes | None = None
     language: str | None = None
+    notes: tuple[Annotation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

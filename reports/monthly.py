@@ -17,6 +17,7 @@ from markupsafe import Markup
 from reports import (
     actions,
     agreement_tables,
+    benchmark,
     curves,
     drawing,
     examples,
@@ -24,6 +25,7 @@ from reports import (
     later,
     layout,
     logo,
+    notes,
     pages,
     pdf,
     shadow,
@@ -40,13 +42,14 @@ from reports.glossary import glossary
 from reports.history import months_up_to
 from reports.kpi import MonthFigures, month_figures, to_json
 from reports.language import Language, language
-from warehouse import discordance
+from warehouse import discordance, returned
 from warehouse.figure import rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from warehouse.discordance import Discordance
+    from warehouse.returned import Returned
 
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
@@ -81,7 +84,8 @@ class MonthlyReport:
 class Composition:
     """A report before its charts are drawn; `simulated_before` is the simulated share of the 12 months before.
 
-    `discordant` holds the month's discordant studies where the site asks for examples.
+    `discordant` holds the month's discordant studies where the site asks for examples, `noted` the annotations of the
+    thirteen months, `returned` what the partner's hub had given back at the data cut.
     """
 
     figures: MonthFigures
@@ -91,6 +95,8 @@ class Composition:
     charts: Mapping[str, Chart]
     simulated_before: float
     discordant: tuple[Discordance, ...] = ()
+    noted: tuple[notes.Mark, ...] = ()
+    returned: Returned | None = None
 
 
 def render(
@@ -143,10 +149,12 @@ def compose(
     (before,) = rows(connection, "simulated_share", site, first, figures.start)
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
     blocks = [block for section in definition.sections for block in definition.blocks[section]]
-    made = drawn_figures.charts(figures, words, definition.accent, blocks)
+    back = returned.at(connection, site, figures.data_cut)
+    noted = notes.marks([*definition.notes, *(back.notes if back else ())], months_up_to(month))
+    made = drawn_figures.charts(figures, words, definition.accent, blocks, noted)
     shown = any(block.name == examples.BLOCK for block in blocks)
     discordant = tuple(discordance.listed(connection, site, month)) if shown else ()
-    return Composition(figures, words, definition, provenance, made, simulated, discordant)
+    return Composition(figures, words, definition, provenance, made, simulated, discordant, noted, back)
 
 
 def draw(compositions: Sequence[Composition]) -> list[dict[str, Drawing]]:
@@ -307,6 +315,8 @@ def context(
         "volume": figures.one("volume"),
         "last_day": figures.end - timedelta(days=1),
         "simulated": (share.value or 0.0) if (share := figures.one("simulated_share")) else 0.0,
+        "noted": notes.legend(composition.noted, words),
+        "beside": benchmark.benchmark(composition.returned, figures.month, words),
         "simulated_before": composition.simulated_before,
         "complete": _complete(figures),
         "figures_sha256": figures_sha256,

@@ -9,16 +9,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from reports.attention import Reason, lag, reasons
-from reports.hub_month import HubMonth, hub_month
+from reports.hub_month import HubMonth, Share, hub_month
 from reports.trend import Point, Trend, signals
 from warehouse import hub_sites
 from warehouse.hub_sites import PartnerSite
+from warehouse.returned import FEWEST_PEERS
 
 if TYPE_CHECKING:
     from warehouse.figure import Connection
 
 MONTHS = 24
-FEWEST_PEERS = 5
+PEER_FIGURES = ("positive", "within_24", "confirmed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,16 @@ class Peers:
     """A site's figure beside the middle half of its peers'; shares in whole points, so that no peer shows."""
 
     figure: str
-    here: float
+    own: Share
     low: float
     median: float
     high: float
     n: int
+
+    @property
+    def here(self) -> float:
+        """The site's own share."""
+        return self.own.value
 
 
 def portfolio(
@@ -100,28 +106,32 @@ def _positive(months: Sequence[HubMonth]) -> Trend:
 
 
 def peers(connection: Connection, line: Line) -> list[Peers]:
-    """Return a site's figures beside those of anonymous peers; none where fewer than `FEWEST_PEERS` are alike.
-
-    Peers are live sites that agreed to it, with half to twice the studies of the month and a case mix (studies by
-    region) of which at least half overlaps. What is shown of them is their middle half.
-    """
+    """Return a site's last month beside those of anonymous peers; none where fewer than `FEWEST_PEERS` are alike."""
     here = line.last
-    if here is None or here.studies is None:
-        return []
-    willing = {
-        site.site
-        for site in hub_sites.sites(connection)
-        if site.benchmark and site.stage == "live" and site.site != line.site.site
-    }
-    rows = [row for row in hub_sites.months(connection, here.month) if row["month"] == here.month]
-    alike = [month for row in rows if row["site"] in willing and _alike(here, month := hub_month(row))]
+    return [] if here is None else beside(line.site.site, here, willing(connection, here.month))
+
+
+def willing(connection: Connection, month: str) -> list[tuple[str, HubMonth]]:
+    """Return a month of every live site that agrees to be a peer."""
+    agreed = {site.site for site in hub_sites.sites(connection) if site.benchmark and site.stage == "live"}
+    rows = hub_sites.months(connection, month, sorted(agreed))
+    return [(row["site"], hub_month(row)) for row in rows if row["month"] == month and row["site"] in agreed]
+
+
+def beside(site: str, here: HubMonth, others: Sequence[tuple[str, HubMonth]]) -> list[Peers]:
+    """Return a site's month beside those of its peers among others.
+
+    Peers have half to twice the studies of the month and a case mix (studies by region) of which at least half
+    overlaps. What is shown of them is their middle half.
+    """
+    alike = [month for name, month in others if name != site and _alike(here, month)]
     found = []
-    for figure in ("positive", "within_24", "confirmed"):
-        own = getattr(here, figure)
+    for figure in PEER_FIGURES:
+        own: Share | None = getattr(here, figure)
         values = sorted(round(share.value, 2) for month in alike if (share := getattr(month, figure)) is not None)
         if own is not None and len(values) >= FEWEST_PEERS:
             low, median, high = (_part(values, part) for part in (0.25, 0.5, 0.75))
-            found.append(Peers(figure, own.value, low, median, high, len(values)))
+            found.append(Peers(figure, own, low, median, high, len(values)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Why a hub did not take a bundle, in words."""
+"""Why a hub did not take a bundle, or a site what the hub gave back, in words."""
 
 from __future__ import annotations
 
@@ -36,6 +36,29 @@ REFUSALS = {
 }
 
 
+RETURNS = {
+    "NO_HUB_KEY": message(
+        "This machine knows no hub. Put the key that `bilan hub card` prints there under export.hub_signs, after "
+        "comparing fingerprints by telephone."
+    ),
+    "NO_RETURN": message("The file is not what a hub gives back to a site. Ask for it again."),
+    "OTHER_HUB": message("The file comes from another hub than the one in export.hub_signs."),
+    "ALTERED": message("The signature does not match: the file was altered after the hub signed it."),
+    "OTHER_VERSION": message("The file is of another version. Update Bilan here and at the hub."),
+    "OTHER_CONTENT": message("The file holds something that the schema does not allow. Nothing of it was kept."),
+    "WRONG_SITE": message("The file is for another site than those of this machine."),
+    "FEW_PEERS": message("The file compares with fewer than five peers: they would not be anonymous."),
+    "FUTURE": message("The file comes from the future, or compares a month that was not over. Check the clocks."),
+    "REPLAYED": message("This very file was imported before. Nothing was changed."),
+    "OLDER": message("A later file of the hub was imported before this one. Nothing was changed."),
+}
+
+
 def refusal(words: Language, code: str) -> str:
     """Return the sentence for the code of a refusal."""
     return words.text(REFUSALS[code])
+
+
+def refused_return(words: Language, code: str) -> str:
+    """Return the sentence for a file of the hub that a site refuses."""
+    return words.text(RETURNS[code])

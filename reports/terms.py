@@ -68,6 +68,8 @@ TERMS: dict[str, dict[str, str]] = {
         "portfolio_snoozed": "reason for attention set aside",
         "aggregates_exported": "aggregates made for the hub",
         "export_approved": "aggregates approved",
+        "peers_returned": "annotations and peer figures made for a site",
+        "peers_imported": "annotations and peer figures taken from the hub",
         "verdict_given": "verdict given",
         "verdict_undone": "verdict undone",
         "report_viewed": "report seen",

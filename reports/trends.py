@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from reports import hover
+from reports import hover, notes
 from reports.canvas import FAINT, INK, SIGNAL, WIDE, Chart, blank, count_axis, hour_axis, plain, share_axis, spread
 from reports.text import figure_of, title
 
@@ -19,8 +20,8 @@ ROOM = 0.18  # of the span of values and limits, left free above and below
 LABELS = 0.17  # of the height: what two labels at the right edge need between them
 
 
-def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Chart:
-    """Draw a key figure over thirteen months with mean, limits, unusual months and changes of model."""
+def trend(name: str, figures: MonthFigures, words: Language, accent: str, noted: Sequence[notes.Mark] = ()) -> Chart:
+    """Draw a key figure over thirteen months with mean, limits, unusual months, changes of model and annotations."""
     entries, control = figures.history[name], figures.trends[name]
     refs = (figure_of(name),)
     known = [
@@ -65,6 +66,7 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
     for (_, text, color, size), y in zip(ends, heights, strict=True):
         figure.label(index, y, text, color=color, size=size, shift=(10, 0))
     _mark(figure, changes)
+    notes.draw(figure, noted)
     figure.axis("yaxis", range=[low, high], ticklabelstandoff=6, **_ticks(last.unit, words, low, high))
     alt = words.text(
         "%(title)s over %(n)s months, last %(last)s; %(signals)s",
@@ -77,6 +79,8 @@ def trend(name: str, figures: MonthFigures, words: Language, accent: str) -> Cha
     )
     for _, text in changes:
         alt += " " + words.text("Change of model: %(model)s.", model=text)
+    if noted:
+        alt += " " + words.text("Annotations: %(notes)s.", notes=notes.legend(noted, words))
     return Chart(f"trend_{name}", figure.figure(), alt, refs)
 
 

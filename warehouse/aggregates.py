@@ -164,12 +164,17 @@ def schema_sha256() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the schema file below the current folder, or with ``--check`` compare it."""
-    path = Path("warehouse") / "schemas" / SCHEMA_FILE
+    """Write the schema files below the current folder, or with ``--check`` compare them."""
+    from warehouse import returned  # noqa: PLC0415 - the schema of the way back is written along
+
+    folder = Path("warehouse") / "schemas"
+    wanted = {folder / SCHEMA_FILE: schema(), folder / returned.SCHEMA_FILE: returned.schema()}
     if "--check" in arguments:
-        return 0 if path.exists() and path.read_text(encoding="utf-8") == schema() else 1
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(schema(), encoding="utf-8")
+        same = (path.exists() and path.read_text(encoding="utf-8") == text for path, text in wanted.items())
+        return 0 if all(same) else 1
+    folder.mkdir(exist_ok=True)
+    for path, text in wanted.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

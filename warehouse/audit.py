@@ -42,6 +42,8 @@ KINDS: Mapping[str, Kind] = {
     "export_approved": Kind("110106", "", "E"),
     "portfolio_viewed": Kind("110112", "", "E"),
     "portfolio_exported": Kind("110106", "", "R"),
+    "peers_returned": Kind("110106", "", "R"),
+    "peers_imported": Kind("110107", "", "C"),
     "portfolio_noted": Kind("110100", "", "U"),
     "portfolio_snoozed": Kind("110100", "", "U"),
     "verdict_given": Kind("110110", "", "C"),

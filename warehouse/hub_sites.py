@@ -36,9 +36,9 @@ class PartnerSite:
     registered_at: datetime
 
 
-def make(store: Path) -> None:
-    """Make the hub's database, or bring it to this version."""
-    migrate(store, schema=HUB)
+def make(store: Path) -> int:
+    """Make the hub's database, or bring it to this version; return how many steps that took."""
+    return migrate(store, schema=HUB)
 
 
 def register(store: Path, site: PartnerSite, wait_minutes: float = 30.0) -> None:
@@ -66,6 +66,18 @@ def newest_month(connection: DuckDBPyConnection) -> str | None:
     """Return the last month that any site told, or None."""
     found = _rows(connection, "newest_month", {})
     return found[0]["month"] if found else None
+
+
+def last_returns(connection: DuckDBPyConnection) -> dict[str, tuple[int, str]]:
+    """Return the number and the text of what each site was given back last."""
+    return {row["site"]: (row["seq"], row["payload"]) for row in _rows(connection, "returned_last", {})}
+
+
+def put_return(connection: DuckDBPyConnection, site: str, seq: int, payload: str, now: datetime) -> None:
+    """Keep what a site is given back, within an open transaction."""
+    connection.execute(
+        statement("returned_add", "hub_queries"), {"site": site, "seq": seq, "made_at": now, "payload": payload}
+    )
 
 
 def refusals(connection: DuckDBPyConnection) -> list[dict[str, Any]]:

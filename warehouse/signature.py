@@ -1,7 +1,7 @@
-"""Signing and sealing what a site sends to the hub.
+"""Signing and sealing what a site sends to the hub, and signing what the hub gives back.
 
-A signature is Ed25519 (RFC 8032), by a key of the site's own. A sealed file can be opened by the holder of
-the hub's key alone: HPKE (RFC 9180) in base mode, X25519 with HKDF-SHA-256 and ChaCha20-Poly1305. Both
+A signature is Ed25519 (RFC 8032), by a key of the site's own, or of the hub's. A sealed file can be opened by the
+holder of the hub's key alone: HPKE (RFC 9180) in base mode, X25519 with HKDF-SHA-256 and ChaCha20-Poly1305. Both
 come from the `cryptography` package; there is no code of ours in either.
 """
 
@@ -20,7 +20,9 @@ from warehouse.errors import WarehouseError
 from warehouse.pseudonym import read_key, write_key
 
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
-_SIGNED = b"bilan aggregates, signed by the site\n"
+# What is put before the text: a signature for one purpose is none for another.
+BY_SITE = b"bilan aggregates, signed by the site\n"
+BY_HUB = b"bilan return, signed by the hub\n"
 _SEALED = b"bilan aggregates, sealed for the hub"
 
 
@@ -29,7 +31,7 @@ class SealError(WarehouseError):
 
 
 def signing_key(path: Path) -> Ed25519PrivateKey:
-    """Return the site's signing key, making it (one line of hex, mode 0600) where there is none yet.
+    """Return a site's or the hub's signing key, making it (one line of hex, mode 0600) where there is none yet.
 
     Raises
     ------
@@ -59,15 +61,15 @@ def fingerprint(public: str) -> str:
     return " ".join(found[place : place + 4] for place in range(0, 32, 4))
 
 
-def sign(key: Ed25519PrivateKey, content: bytes) -> bytes:
+def sign(key: Ed25519PrivateKey, content: bytes, purpose: bytes = BY_SITE) -> bytes:
     """Return the signature of content."""
-    return key.sign(_SIGNED + content)
+    return key.sign(purpose + content)
 
 
-def signed_by(public: str, content: bytes, signature: bytes) -> bool:
+def signed_by(public: str, content: bytes, signature: bytes, purpose: bytes = BY_SITE) -> bool:
     """Say whether the holder of the public key signed this content."""
     try:
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, _SIGNED + content)
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, purpose + content)
     except (InvalidSignature, ValueError):
         return False
     return True

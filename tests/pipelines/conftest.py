@@ -111,3 +111,12 @@ def make_month_home(home: Path, sites: tuple[str, ...], machine: dict[str, Any] 
 def month_home() -> Callable[..., Config]:
     """Make a home with some of the simulated sites, whose month is 2026-06."""
     return make_month_home
+
+
+@pytest.fixture(scope="session")
+def westbrook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of the simulated site of that name, to be copied: it is made once for all modules."""
+    home = tmp_path_factory.mktemp("westbrook") / "home"
+    make_month_home(home, ("westbrook",))
+    (home / "keys").mkdir(exist_ok=True)
+    return home

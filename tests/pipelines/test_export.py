@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,17 +45,9 @@ from warehouse.sent import NotApprovedError
 SITE, MONTH, NEXT = "westbrook", "2026-04", "2026-05"
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, month_home: Callable[..., Config]) -> Path:
-    home = tmp_path_factory.mktemp("export") / "home"
-    month_home(home, (SITE,))
-    return home
-
-
 @pytest.fixture
-def home(template: Path, tmp_path: Path) -> Config:
-    shutil.copytree(template, tmp_path / "home")
-    (tmp_path / "home" / "keys").mkdir(exist_ok=True)
+def home(westbrook: Path, tmp_path: Path) -> Config:
+    shutil.copytree(westbrook, tmp_path / "home")
     return configuration.load(tmp_path / "home")
 
 

@@ -13,7 +13,7 @@ from reports.history import KINDS as WATCHED
 
 def test_without_a_choice_a_section_has_its_usual_blocks() -> None:
     assert chosen({}) == dict(USUAL)
-    assert [block.name for block in USUAL["activity"]] == list(KINDS["activity"])
+    assert [*(block.name for block in USUAL["activity"]), "peers"] == list(KINDS["activity"])
     assert "turnaround_table" not in {block.name for block in USUAL["turnaround"]}
 
 

@@ -1,0 +1,4 @@
+select seq, payload_sha256
+from returned
+where site = $site
+order by seq
