@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from benchmarks import monai_idiom
 from benchmarks.timing import Timing, interleaved, machine
 from inference import bundle, detect, dicom, infer, pixels
 from inference.child import Decoders, isolate_network
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this benchmark can be told."""
     parser.add_argument("--images", type=int, default=8, help="images of each transfer syntax")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--syntaxes", nargs="+", choices=SYNTAXES, default=SYNTAXES)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path, help="write the result there too")
 
@@ -53,9 +55,9 @@ def run(options: argparse.Namespace) -> list[str]:
     """Return the lines of the result."""
     before = machine()
     with tempfile.TemporaryDirectory(prefix="bilan-benchmark-") as folder:
-        files = {syntax: make(Path(folder), syntax, options.images) for syntax in SYNTAXES}
+        files = {syntax: make(Path(folder), syntax, options.images) for syntax in options.syntaxes}
         nights = {engine: _Night(engine, options.processes, Path(folder) / f"{engine}.duckdb") for engine in ENGINES}
-        plain = _Plain()
+        plain = _Plain(options.processes)
         try:
             found = [_measure(syntax, tasks, plain, nights, options.turns) for syntax, tasks in files.items()]
         finally:
@@ -64,7 +66,14 @@ def run(options: argparse.Namespace) -> list[str]:
     if options.json:
         options.json.write_text(json.dumps({"machine": before, "results": found}, indent=2) + "\n", encoding="utf-8")
     head = f"{options.images} images of {COLUMNS} x {ROWS}, 12 bit; {options.processes} processes; {before}"
-    return [head, *(line for result in found for line in _lines(result))]
+    notes = [
+        "Each image goes through the network twice, itself and its mirror image, unless it says no mirror image.",
+        "The bound is our own decode and network (twice) of one image on one core, over the number of processes.",
+        "Seconds of a core are this process's and its ended children's: not those of Bilan's, which live on.",
+    ]
+    if plain.monai is None:
+        notes.append("MONAI is not installed (extra `benchmarks`): left out.")
+    return [head, *notes, *(line for result in found for line in _lines(result))]
 
 
 def make(folder: Path, syntax: str, count: int) -> list[Task]:
@@ -87,7 +96,12 @@ def make(folder: Path, syntax: str, count: int) -> list[Task]:
 def _measure(
     syntax: str, tasks: Sequence[Task], plain: _Plain, nights: dict[str, _Night], turns: int
 ) -> dict[str, Any]:
-    ways: dict[str, Callable[[], object]] = {"plain loop": lambda: plain(tasks)}
+    ways: dict[str, Callable[[], object]] = {
+        "plain loop": lambda: plain(tasks),
+        "plain loop, no mirror image": lambda: plain(tasks, mirror=False),
+    }
+    if plain.monai:
+        ways["MONAI"] = partial(plain.monai, tasks)
     ways |= {f"Bilan, {engine}": partial(night, tasks) for engine, night in nights.items()}
     for way in ways.values():
         way()  # files in the page cache, processes warm
@@ -95,6 +109,7 @@ def _measure(
     parts = {engine: night.parts(tasks) for engine, night in nights.items()}
     return {"syntax": syntax, "images": len(tasks)} | {
         "seconds": {timing.name: timing.seconds for timing in timings},
+        "core_seconds": {timing.name: timing.core_seconds for timing in timings},
         "decode_and_forward": parts,
         "processes": len(nights["torch"].pipes),
     }
@@ -105,13 +120,13 @@ def _lines(result: dict[str, Any]) -> list[str]:
     medians = {name: statistics.median(seconds) / count for name, seconds in result["seconds"].items()}
     lines = [result["syntax"]]
     for name, seconds in result["seconds"].items():
-        line = Timing(name, tuple(seconds)).line("image", count)
+        line = Timing(name, tuple(seconds), tuple(result["core_seconds"][name])).line("image", count)
         engine = name.rpartition(" ")[2]
+        if name != "plain loop":
+            line += f"   {medians['plain loop'] / medians[name]:5.1f} x plain"
         if engine in result["decode_and_forward"]:
             bound = sum(result["decode_and_forward"][engine]) / result["processes"]
-            line += (
-                f"   {medians['plain loop'] / medians[name]:5.1f} x plain, {bound / medians[name]:4.0%} of the bound"
-            )
+            line += f", {bound / medians[name]:4.0%} of the bound"
         lines.append(line)
     for engine, (decode, forward) in result["decode_and_forward"].items():
         lines.append(f"  on one core, {engine}: decode {1000 * decode:.0f} ms, network {1000 * forward:.0f} ms")
@@ -119,24 +134,29 @@ def _lines(result: dict[str, Any]) -> list[str]:
 
 
 class _Plain:
-    """The plain loop: pydicom with its plug-ins, a resize, the network as PyTorch has it, image and mirror image."""
+    """The plain loop: pydicom with its plug-ins, a resize, the network as PyTorch has it, image and mirror image.
 
-    def __init__(self) -> None:
+    `monai` is the same in MONAI's idiom, None where it is not installed.
+    """
+
+    def __init__(self, processes: int) -> None:
         folder = bundle.embedded()
         self._model = bundle.load(folder)
         self._network = FractureNet()
         state = load_file(folder / bundle.describe(folder)["weights"])
         self._network.load_state_dict({name: value.float() for name, value in state.items()})
         self._network.eval()
+        self.monai = monai_idiom.loop(self._network, self._model.input_size, processes, mirror=True)
 
-    def __call__(self, tasks: Sequence[Task]) -> list[float]:
+    def __call__(self, tasks: Sequence[Task], *, mirror: bool = True) -> list[float]:
         scores = []
         for task in tasks:
             image = pydicom.dcmread(task.path).pixel_array.astype(np.float32) / np.float32(4095)
             square = torch.from_numpy(detect.letterbox(image, self._model.input_size)[0])[None, None]
             with torch.no_grad():
-                logits = [self._network(view)[0].item() for view in (square, square.flip(3))]
-            scores.append(detect.probability(self._model, sum(logits) / 2))
+                views = (square, square.flip(3)) if mirror else (square,)
+                logits = [self._network(view)[0].item() for view in views]
+            scores.append(detect.probability(self._model, sum(logits) / len(logits)))
         return scores
 
 
