@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -59,7 +60,18 @@ def examine(home: Path) -> list[Result]:
         *results,
         *(
             examination
-            for check in (keys, engines, bundles, machines, report_choices, folders, sources, destinations, disk)
+            for check in (
+                keys,
+                application_key,
+                engines,
+                bundles,
+                machines,
+                report_choices,
+                folders,
+                sources,
+                destinations,
+                disk,
+            )
             for examination in check(loaded)
         ),
     ]
@@ -157,17 +169,42 @@ def keys(loaded: Config) -> Iterator[Result]:
         try:
             key_id = Pseudonymiser(read_key(loaded.key(site))).key_id
             with connect.reader(loaded.published) as connection:
-                made_with = rotation.key_in_use(connection, site)
+                made_with = rotation.keys_in_use(connection, site)
         except KeyFileError as error:
             yield Result(f"key of {site}", False, "not usable", str(error))
             continue
         except WarehouseError:  # nothing published yet, or by another version: the night will tell
-            made_with = None
-        if made_with in (None, key_id):
+            made_with = set()
+        if made_with <= {key_id}:
             yield Result(f"key of {site}", True, "mode 0600")
         else:
             remedy = "the warehouse was made with another key: restore keys/ and data/ of one back-up"
             yield Result(f"key of {site}", False, "not the warehouse's", remedy)
+
+
+def application_key(loaded: Config) -> Iterator[Result]:
+    """The application's key is one, only its owner can read it, and every second factor opens with it."""
+    from pipelines.config_web import app_key  # noqa: PLC0415
+    from reports.web import second_factor  # noqa: PLC0415
+    from warehouse.app_store import AppStore  # noqa: PLC0415
+    from warehouse.errors import KeyFileError, WarehouseError  # noqa: PLC0415
+    from warehouse.pseudonym import KEY_BYTES, read_key  # noqa: PLC0415
+
+    path, store = app_key(loaded.home), AppStore(loaded.app_store)
+    name, remedy = "key of the application", "restore keys/_app.key and app.sqlite of one back-up"
+    try:
+        key = read_key(path) if os.path.lexists(path) else None
+        if key is not None and len(key) != KEY_BYTES:
+            yield Result(name, False, "more than one key", remedy)
+            return
+        opened = second_factor.examine(store, key) if store.path.exists() else 0
+    except KeyFileError as error:
+        yield Result(name, False, "not usable", str(error).replace("the pseudonym key", "keys/_app.key"))
+    except (WarehouseError, sqlite3.Error):
+        yield Result(name, False, "app.sqlite cannot be read", "start `bilan serve`: it brings app.sqlite up to date")
+    else:
+        found = "made when `bilan serve` first runs" if key is None else f"mode 0600, second factors: {opened}"
+        yield Result(name, True, found)
 
 
 def bundles(loaded: Config) -> Iterator[Result]:

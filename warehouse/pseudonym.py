@@ -12,7 +12,7 @@ from pathlib import Path
 from warehouse.errors import KeyFileError
 
 _BLOCK = 64  # bytes, of SHA-256
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _LONGEST = 65 * 1000  # characters of a key file
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}")
 
@@ -39,9 +39,9 @@ class Pseudonymiser:
     """
 
     def __init__(self, key: bytes) -> None:
-        if not key or len(key) % _KEY_BYTES:
+        if not key or len(key) % KEY_BYTES:
             raise KeyFileError("a pseudonym key has 32 bytes")
-        self._links = [_Keyed(key[start : start + _KEY_BYTES]) for start in range(0, len(key), _KEY_BYTES)]
+        self._links = [_Keyed(key[start : start + KEY_BYTES]) for start in range(0, len(key), KEY_BYTES)]
         self.links = len(self._links)
         self.key_id = self.of("key", "key_id")[:8]
 
@@ -96,11 +96,11 @@ def write_key(path: Path, after: bytes = b"") -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise KeyFileError("there is a pseudonym key already; it was left as it is") from None
-    links = after + secrets.token_bytes(_KEY_BYTES)
+    links = after + secrets.token_bytes(KEY_BYTES)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         os.fchmod(file.fileno(), 0o600)  # whatever the umask
-        for start in range(0, len(links), _KEY_BYTES):
-            file.write(links[start : start + _KEY_BYTES].hex() + "\n")
+        for start in range(0, len(links), KEY_BYTES):
+            file.write(links[start : start + KEY_BYTES].hex() + "\n")
         file.flush()
         os.fsync(file.fileno())
 

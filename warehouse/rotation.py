@@ -75,7 +75,6 @@ def kept_names(connection: DuckDBPyConnection, site: str) -> set[str]:
     return {name for (name,) in connection.execute(statement("kept_names"), {"site": site}).fetchall()}
 
 
-def key_in_use(connection: DuckDBPyConnection, site: str) -> str | None:
-    """Return the key that made what a site was offered last; None where it was offered nothing."""
-    found = connection.execute(statement("key_in_use"), {"site": site}).fetchall()
-    return str(found[0][0]) if found else None
+def keys_in_use(connection: DuckDBPyConnection, site: str) -> set[str]:
+    """Return the keys that made what is stored of a site: one, or none where nothing is stored."""
+    return {key for (key,) in connection.execute(statement("keys_in_use"), {"site": site}).fetchall() if key}

@@ -69,6 +69,22 @@ def lock_all(store: AppStore, key: bytes) -> int:
     return plain
 
 
+def examine(store: AppStore, key: bytes | None) -> int:
+    """Return how many accounts have an encrypted secret, each of which opens with `key`; nothing is changed.
+
+    Raises
+    ------
+    KeyFileError
+        If there is no key though there are such secrets, or one of them does not open.
+    """
+    stored = [account for account in accounts.every(store) if (account.totp_secret or "").startswith(_MARK)]
+    if stored and key is None:
+        raise KeyFileError("second factors are encrypted and their key is missing; restore keys/_app.key")
+    for account in stored:
+        unlocked(key or b"", account.user_id, account.totp_secret or "")
+    return len(stored)
+
+
 def _cipher(key: bytes) -> AESGCM:
     return AESGCM(hmac.new(key, b"bilan second factors", hashlib.sha256).digest())
 

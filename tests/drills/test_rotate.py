@@ -237,6 +237,15 @@ def test_the_doctor_tells_a_key_that_is_not_the_warehouses(loaded: Config) -> No
     assert not result.ok and "keys/" in result.remedy
 
 
+def test_the_doctor_tells_rows_of_another_key_among_the_others(loaded: Config) -> None:
+    with duckdb.connect(str(loaded.published)) as connection:
+        connection.execute(
+            "update report_event set key_id = '0badc0de' where message_id = (select min(message_id) from report_event)"
+        )
+    (result,) = doctor.keys(loaded)
+    assert not result.ok and "keys/" in result.remedy
+
+
 def test_an_answer_given_on_a_page_from_before_is_kept(loaded: Config) -> None:
     name = site(loaded)
     ((old,),) = rows(loaded.warehouse, "select min(study_uid) from study")
