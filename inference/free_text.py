@@ -91,16 +91,16 @@ _CODECS = {
 _SINGLE_BYTE_2022 = re.compile(r"ISO 2022 IR (6|13|100|101|109|110|126|127|138|144|148|166|203)")
 
 _MARKUP = re.compile(
-    r"<\s*/?\s*(script|img|iframe|svg|html|body|object|embed|a\s|style|link|meta|\?php|!doctype|!entity|%)|javascript:|vbscript:"
+    r"<\s*(?:/\s*)?(script|img|iframe|svg|html|body|object|embed|a\s|style|link|meta|\?php|!doctype|!entity|%)|javascript:|vbscript:"
     r"|\bon(error|load|click)\s*=|\$\{|\{\{|\{%|<!\[cdata|\.\./|\.\.\\|%2e%2e|/etc/passwd|\\x[0-9a-f]{2}|%s%s|%n%n|%00"
-    r"|'\s*(or|and)\s+'?\d+'?\s*=|'\s*;|;\s*--|\bdrop\s+table\b|\bunion\s+(all\s+)?select\b|\bdelete\s+from\b|\binsert\s+into\b|/\*.*\*/"
+    r"|'\s*(or|and)\s+'?\d+'?\s*=|'\s*;|;\s*--|\bdrop\s+table\b|\bunion\s+(all\s+)?select\b|\bdelete\s+from\b|\binsert\s+into\b"
     r"|\$\(|`[^`]+`|;\s*(rm|cat|curl|wget|nc|bash|sh)\s|\|\s*(sh|bash|nc)\b|&&\s*\w|\bcmd\.exe|powershell"
     r"|^\s*[=@]\s*[a-z]+\s*[(|!]|^\s*[=+-]\s*(cmd|dde|hyperlink)\b|(?<![a-z])(file|http|https|ftp|ldap|data)://?",
     re.IGNORECASE,
 )
 _HIDDEN = re.compile("[\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
 _IDENTITY = re.compile(
-    r"[\w.+-]+@[\w-]+\.[a-z]{2,}"
+    r"[\w.+-]@[\w-]+\.[a-z]{2,}"
     r"|(?<!\d)(?:\+33|0)\s?[1-9](?:[ .-]?\d{2}){4}(?!\d)"  # French telephone number
     r"|(?<!\d)[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d[\dab] ?\d{3} ?\d{3}(?: ?\d{2})?(?!\d)"  # French social security
     r"|\bn[ée]+e?\s*\(?e?\)?\s+le\b|\bborn\s+(on\b|\d)|\bd\.?o\.?b\.?\b|\bddn\b"
@@ -110,6 +110,7 @@ _IDENTITY = re.compile(
     re.IGNORECASE,
 )
 _LONGEST = 1024
+_LONGEST_LINES = 10_240  # characters of an LT (PS3.5 6.2): what is longer is no text, and is not searched for words
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,7 @@ def read_text(dataset: DataSet) -> HeaderText:
         flags.append("CHARSET")
     if any(_suspicious(text, several_lines=tag in _LINES) for tag, text in values.items()):
         flags.append("SUSPICIOUS_TEXT")
+    values = {tag: text[:_LONGEST_LINES] for tag, text in values.items()}
     if _names_patient(values):
         flags.append("PHI_IN_TEXT")
     return HeaderText(values, tuple(flags))
@@ -184,9 +186,11 @@ def _suspicious(text: str, several_lines: bool) -> bool:
     allowed = "\t\r\n\f\x1b" if several_lines else "\x1b"
     if any((char < " " and char not in allowed) or char == "\x7f" for char in text):
         return True
-    if not several_lines and len(text) > _LONGEST:
+    if len(text) > (_LONGEST_LINES if several_lines else _LONGEST):
         return True
-    return bool(_MARKUP.search(text) or _HIDDEN.search(text))
+    # Not one pattern for both ends of a comment: it would search the rest of the text from each beginning.
+    opened = text.find("/*")
+    return 0 <= opened < text.rfind("*/") or bool(_MARKUP.search(text) or _HIDDEN.search(text))
 
 
 def _names_patient(values: dict[int, str]) -> bool:

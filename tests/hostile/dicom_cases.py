@@ -1180,6 +1180,28 @@ bad(
 )
 bad("rle of one segment for 16 bit", "PIXEL_DECODE", lambda: compressed(RLE, rle(eight())))
 
+# Texts on which a search for names or markup once took minutes: longer than any comment may be.
+for _name, _text in (
+    ("letters", b"a" * (1 << 20)),
+    ("digits", b"1" * (1 << 20)),
+    ("comments that never end", b"/*a" * 349_525 + b" "),
+    ("tag of spaces", b"<" + b" " * 1_048_572 + b"zzz"),
+):
+    flagged(
+        f"comment of a million {_name}",
+        "SUSPICIOUS_TEXT",
+        lambda t=_text: ordered_insert(encode(image()), 0x00204000, element(0x00204000, "UT", t)),
+    )
+flagged(
+    "a long comment in each text",
+    "SUSPICIOUS_TEXT",
+    lambda: ordered_insert(
+        encode(image()),
+        0x00104000,
+        element(0x00104000, "LT", b"a." * 5000) + element(0x001021B0, "UT", b"<" * (1 << 20)),
+    ),
+)
+
 foreign("empty file", lambda: b"")
 foreign("a few bytes", lambda: b"DICM")
 foreign("text", lambda: b"Bonjour CANARY, voici la liste.\n" * 50)
