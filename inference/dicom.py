@@ -52,8 +52,16 @@ _PROGRAMS = (
     b"%PDF",
     b"\0asm",
     b"dex\n",
+    b"L\0\0\0\x01\x14\x02\0",  # a shortcut of Windows
+    b"\xd0\xcf\x11\xe0",  # an installer or document of Microsoft's
+    b"MSCF",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\x1f\x8b",
+    b"%!PS",
+    b"{\\rtf",
 )
-_SCRIPT = re.compile(rb"\s*(<script|<\?php|<html|<!doctype|<svg|@echo|import os|powershell)", re.IGNORECASE)
+_SCRIPT = re.compile(rb"\s*(<script|<\?(php|xml|=)|<html|<!doctype|<svg|@echo|import os|powershell)", re.IGNORECASE)
 _AGE = re.compile(r"(\d{3})([DWMY])")
 
 

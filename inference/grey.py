@@ -20,7 +20,7 @@ import numpy.typing as npt
 from inference import lookup
 from inference.dataset import DataSet
 from inference.lookup import Table, Window
-from inference.pixel_format import PixelFormat
+from inference.pixel_format import PROCESSES, PixelFormat
 
 Stored = npt.NDArray[Any]
 Grey = npt.NDArray[np.float32]
@@ -152,7 +152,7 @@ def _edges(window: Window) -> tuple[float, float]:
 
 
 def _luminance(band: Stored, form: PixelFormat) -> Grey:
-    if form.photometric in ("YBR_FULL", "YBR_FULL_422") and form.transfer_syntax.count(".") < 7:
+    if form.photometric in ("YBR_FULL", "YBR_FULL_422") and form.transfer_syntax not in PROCESSES:
         grey = band[..., 0].astype(np.float32)  # native or RLE: Y is the luminance itself
     else:
         grey = band.astype(np.float32) @ _LUMINANCE

@@ -152,6 +152,8 @@ def _judge_native(dataset: DataSet, form: PixelFormat) -> list[str]:
         return ["PIXEL_DECODE", "PIXEL_LENGTH"]
     if element is None:
         return []
+    if form.photometric == "YBR_FULL_422" and form.columns % 2:
+        return ["BAD_PIXEL_FORMAT"]  # PS3.3 C.7.6.3.1.2: two pixels share their colour
     expected = (form.frame_bits * form.frames + 7) // 8
     if element.length in (expected, expected + expected % 2):
         return []

@@ -264,7 +264,8 @@ def _native(found: DataSet, form: PixelFormat) -> Stored | str:
         data = np.frombuffer(data + b"\0" * (len(data) % 2), "<u2").byteswap().tobytes()[: count * width]
     flat = np.frombuffer(data, kind)
     if form.photometric == "YBR_FULL_422":
-        return flat.reshape(form.rows, -1, 4)[:, :, :2].reshape(form.rows, -1)[:, : form.columns]
+        # Y1 Y2 Cb Cr of each pair; the luminance is all that is wanted of it.
+        return np.repeat(flat.reshape(form.rows, -1, 4)[:, :, :2].reshape(form.rows, form.columns, 1), 3, axis=2)
     if form.samples == 1:
         return flat.reshape(form.rows, form.columns)
     if form.planar == 1:

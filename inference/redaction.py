@@ -20,7 +20,9 @@ _RULES = (
         r"\b(?:[Dd]r|[Dd]octeur|[Dd]octor|[Pp]r|[Pp]rof(?:esseur|essor)?|M\.|Mr|Mrs|Ms|Mme|Mlle|Monsieur|Madame|Docteure)\b\.?"
         r"(?:\s+[A-ZÀ-Ý][\w'’.-]+){1,3}"
     ),
-    re.compile(r"\b[A-ZÀ-Ý]{2,}(?:[-\s][A-ZÀ-Ý]{2,}){0,9}\s+[A-ZÀ-Ý][a-zà-ÿ]+(?:-[A-ZÀ-Ý][a-zà-ÿ]+)?\b"),  # DUPONT Jeanne
+    re.compile(
+        r"\b[A-ZÀ-Ý]{2,}(?:[-\s][A-ZÀ-Ý]{2,}){0,9}\s+[A-ZÀ-Ý][a-zà-ÿ]+(?:-[A-ZÀ-Ý][a-zà-ÿ]+)?\b"
+    ),  # DUPONT Jeanne
 )
 
 

@@ -16,7 +16,7 @@ from inference.dataset import LONG_VRS, MAX_VALUE, PIXEL_DATA, SHORT_VRS, DataSe
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _PADDING = 0xFFFCFFFC
 _UNDEFINED = 0xFFFFFFFF
-_MAX_ELEMENTS = 400_000  # a few seconds of reading; an enhanced CT of 2,000 frames has about 200,000
+_MAX_ELEMENTS = 250_000  # a few seconds of reading; an enhanced CT of 2,000 frames has about 200,000
 _MAX_DEPTH = 64
 # Sequences whose items are kept: LUTs, anatomy. The others are only walked through.
 _KEPT_SEQUENCES = frozenset({0x00283000, 0x00283010, 0x00082218, 0x00082228})

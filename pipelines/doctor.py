@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
-import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -187,7 +186,7 @@ def application_key(loaded: Config) -> Iterator[Result]:
     from pipelines.config_web import app_key  # noqa: PLC0415
     from reports.web import second_factor  # noqa: PLC0415
     from warehouse.app_store import AppStore  # noqa: PLC0415
-    from warehouse.errors import KeyFileError, WarehouseError  # noqa: PLC0415
+    from warehouse.errors import KeyFileError, StorePermissionError  # noqa: PLC0415
     from warehouse.pseudonym import KEY_BYTES, read_key  # noqa: PLC0415
 
     path, store = app_key(loaded.home), AppStore(loaded.app_store)
@@ -197,11 +196,16 @@ def application_key(loaded: Config) -> Iterator[Result]:
         if key is not None and len(key) != KEY_BYTES:
             yield Result(name, False, "more than one key", remedy)
             return
+        if store.path.exists() and not store.current():
+            yield Result(
+                name, False, "app.sqlite cannot be read", "start `bilan serve`: it brings app.sqlite up to date"
+            )
+            return
         opened = second_factor.examine(store, key) if store.path.exists() else 0
     except KeyFileError as error:
         yield Result(name, False, "not usable", str(error).replace("the pseudonym key", "keys/_app.key"))
-    except (WarehouseError, sqlite3.Error):
-        yield Result(name, False, "app.sqlite cannot be read", "start `bilan serve`: it brings app.sqlite up to date")
+    except StorePermissionError as error:
+        yield Result(name, False, "app.sqlite is open to others", str(error))
     else:
         found = "made when `bilan serve` first runs" if key is None else f"mode 0600, second factors: {opened}"
         yield Result(name, True, found)

@@ -111,6 +111,15 @@ class AppStore:
                 change(connection, "note_app_migration", noted)
         return len(lacking)
 
+    def current(self) -> bool:
+        """Say whether the database can be read and has this version's schema; nothing is changed."""
+        try:
+            with self.reading() as connection:
+                applied = {row["version"]: row["sha256"] for row in rows(connection, "applied_app_migrations")}
+        except sqlite3.Error:
+            return False
+        return applied == {step.version: step.sha256 for step in app_migrations()}
+
     def compact(self) -> None:
         """Write the file anew without what was deleted, and empty its log.
 

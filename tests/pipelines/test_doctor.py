@@ -86,3 +86,10 @@ def test_a_database_of_another_version_is_told(home: Config) -> None:
     home.app_store.chmod(0o600)
     ok, said = told(home)
     assert not ok and "bilan serve" in said
+
+
+def test_a_database_that_others_can_read_is_told(home: Config) -> None:
+    enrolled(home)
+    home.app_store.chmod(0o644)
+    ok, said = told(home)
+    assert not ok and "chmod 600" in said
