@@ -63,10 +63,12 @@ def messages(data: bytes) -> Iterator[Raw | str]:
 
 
 def _utf8(data: bytes) -> bytes:
-    """Return the file without byte order mark, UTF-16 as UTF-8."""
-    for mark, codec in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    """Return the file without byte order mark, UTF-16 and UTF-32 as UTF-8."""
+    # UTF-32 first: its little-endian mark begins with that of UTF-16.
+    marks = ((codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"))
+    for mark, codec in (*marks, (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
         if data.startswith(mark):
-            return data[2:].decode(codec, "replace").encode("utf-8")
+            return data[len(mark) :].decode(codec, "replace").encode("utf-8")
     for start, codec in ((b"M\0S\0H\0", "utf-16-le"), (b"\0M\0S\0H", "utf-16-be")):
         if data.startswith(start):
             return data.decode(codec, "replace").encode("utf-8")

@@ -291,7 +291,48 @@ add(
 )
 add("repeated_patient", OK, None, join([*parts("REPEATPID")[:2], seg("PID", PID), *parts("REPEATPID")[2:]]))
 
+add("utf32", OK, None, join(parts("UTF32", msh={18: "UNICODE UTF-32"}, obx={5: "déplacée"})).decode().encode("utf-32"))
+add("utf16_no_mark", OK, None, join(parts("U16", msh={18: "UNICODE UTF-16"})).decode().encode("utf-16-le"))
+add("utf16_declared_utf8_sent", OK, None, join(parts("U16U8", msh={18: "UNICODE UTF-16"})))
+add("utf7_is_text", OK, None, join(parts("UTF7", obx={5: "Fracture +AOk- du radius"})))
+pipes = [part.replace("^", "*").replace("|", "#").replace("&", "@") for part in parts("X")[1:-1]]
+pipes.append("OBX#1#TX#GDT##Fracture | du radius ^ & distal######F")
+add("separators_custom_usual_ones_in_text", OK, None, join([msh({10: "PIPES", 9: "ORU*R01"}, "#*~\\@"), *pipes]))
+changed("lines_of_one_number", OK, None, obx=[{5: "Fracture."}, {1: "1", 5: "Suite."}])
+changed("lines_out_of_number", OK, None, obx=[{1: "2", 5: "Fracture."}, {1: "1", 5: "Suite."}])
+changed("line_without_number", OK, None, obx={1: ""})
+add("order_repeated", OK, None, join([*parts("ORCTWICE")[:3], seg("ORC", ORC), *parts("ORCTWICE")[3:]]))
+add("request_repeated", OK, None, join([*parts("OBRTWICE"), seg("OBR", {**OBR, 1: "2"}), seg("OBX", OBX)]))
+add("trailing_separators", OK, None, join([part + "|||||" for part in parts("TRAILING")]))
+changed("line_deleted", OK, None, obx=[{5: "Fracture."}, {5: "Erreur.", 11: "D"}])
+changed("field_of_200000_nobody_reads", OK, None, pid={11: "A" * 200_000})
+changed("accession_is_a_path", OK, None, orc={2: "../../x"}, obr={2: "../../x", 18: "../../x"})
+changed("patient_first_repetition_empty", OK, None, pid={3: "~CANARYPID1^^^CANARYSITE^PI"})
+text("escape_of_a_segment", OK, None, r"Fracture.\X0D\OBX\F\9\F\TX\F\x\F\\F\Normal")
+text("escape_hex_lower_case", OK, None, r"d\Xc3a9\place")
+text("attached_words_in_capitals", OK, None, "^TEXT^PLAIN^BASE64^RnJhY3R1cmU=", "ED")
+text("attached_hexadecimal", OK, None, "^TEXT^plain^Hex^4672616374757265", "ED")
+text("rtf_nested_5000", OK, None, r"{\rtf1 " + "{" * 5000 + "Fracture" + "}" * 5000 + "}", "FT")
+add("batch_count_with_zeros", OK, None, batch([join(parts("ZEROS"))], "0001"))
+
 # --- Usable, with a reason ----------------------------------------------------------------------
+add(
+    "ascii_declared_latin1_sent",
+    FLAG,
+    "CHARSET",
+    join(parts("ASCIILATIN", msh={18: "ASCII"}, obx={5: "déplacée"}), codec="latin-1"),
+)
+add("utf8_overlong", FLAG, "CHARSET", join(parts("OVERLONG", obx={5: "XX"})).replace(b"XX|", b"Fracture \xc0\xbc|"))
+add(
+    "utf8_surrogate",
+    FLAG,
+    "CHARSET",
+    join(parts("SURROGATE", obx={5: "YY"})).replace(b"YY|", b"Fracture \xed\xa0\x80|"),
+)
+text("path_of_windows", FLAG, "BAD_ESCAPE", r"Voir C:\images\CANARY")
+text("escape_open_at_the_end", FLAG, "BAD_ESCAPE", r"Fracture du radius \X0D")
+text("form_feed", FLAG, "SUSPICIOUS_TEXT", "Fracture\x0cdu radius")
+changed("control_of_markup", FLAG, "SUSPICIOUS_TEXT", msh={10: "<script>alert(1)</script>"})
 add(
     "cp1252_undeclared",
     FLAG,
@@ -504,6 +545,13 @@ add("batch_count_more", BAD, "BATCH_COUNT", batch([join(parts(f"MORE{n}")) for n
 add("batch_count_fewer", BAD, "BATCH_COUNT", batch([join(parts(f"FEWER{n}")) for n in range(2)], "1"))
 add("batch_count_word", BAD, "BATCH_COUNT", batch([join(parts("WORD"))], "CANARY"))
 add("batch_count_of_files", BAD, "BATCH_COUNT", batch([join(parts("FILES"))], files="4"))
+add("batch_count_negative", BAD, "BATCH_COUNT", batch([join(parts("NEGATIVE"))], "-1"))
+add("batch_trailer_alone", BAD, "BATCH_COUNT", join(parts("TRAILERALONE")) + b"BTS|5\r")
+add("batch_cut_in_second", BAD, "MISSING_SEGMENT", batch([join(parts("CUT1")), join(parts("CUT2"))])[:-120])
+add("header_twice", BAD, "MISSING_SEGMENT", join([parts("HEADTWICE")[0], *parts("HEADTWICE")]))
+add("batch_with_a_note", BAD, "PARSE_ERROR", b"BHS|^~\\&\rNTE|1||CANARY\r" + join(parts("BNOTE")) + b"BTS|1\r")
+changed("time_with_space", BAD, "BAD_DATE", obr={22: "20261119 101000"})
+text("type_of_nothing_known", BAD, "EMPTY_REPORT", "Fracture du radius", "ZZ")
 add("batch_empty_with_count", BAD, "BATCH_COUNT", batch([], "3"))
 add("batch_cut", BAD, "TRUNCATED", batch([join(parts("BATCHCUT"))]).partition(b"BTS")[0])
 add("batch_file_cut", BAD, "TRUNCATED", batch([join(parts("BATCHFILECUT"))]).partition(b"FTS")[0])
@@ -531,6 +579,7 @@ for label, data in (
     ("zip", b"PK\x03\x04\x14\0\0\0\x08\0"),
     ("noise", bytes((number * 197 + 31) % 256 for number in range(5000))),
     ("frame_of_nothing", b"\x0b\x1c\r"),
+    ("ebcdic", join(parts("EBCDIC")).decode().encode("cp500")),
     ("edifact", b"UNB+UNOC:3+CANARY+BILAN'UNH+1+MEDRPT'"),
 ):
     add(f"not_{label}", NOT, "NOT_HL7", data)

@@ -13,20 +13,22 @@ import pytest
 
 from inference import dicom
 from inference.check import check_dicom
+from inference.child import Decoders
 from inference.reasons import OUTCOMES, REASONS
 from inference.records import Instance
 from inference.settings import DecodeSettings, GateSettings
 
 
-def _cases():
-    spec = importlib.util.spec_from_file_location("dicom_cases", Path(__file__).with_name("dicom_cases.py"))
+def _cases(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
-    sys.modules["dicom_cases"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-dicom_cases = _cases()
+dicom_cases = _cases("dicom_cases")
+encodings = _cases("dicom_encodings")  # adds its own to them
 GATE = GateSettings(time_zone=ZoneInfo("Europe/Paris"))
 DECODE = DecodeSettings()
 
@@ -58,6 +60,23 @@ def test_outcome(case, judged):
     outcome, reasons, seconds = judged[case.name]
     assert (outcome, reasons[0] if reasons else None) == (case.outcome, case.reason), reasons
     assert seconds < 10
+
+
+def test_each_encoding_of_a_picture_decodes_to_it(tmp_path):
+    """The reader is told nothing: the picture of each form is that of the form it was made from."""
+    made = {
+        case.name: case.make for case in dicom_cases.CASES if case.name in {*encodings.SAME, *encodings.SAME.values()}
+    }
+    paths = {}
+    for number, (name, make) in enumerate(made.items()):
+        paths[name] = tmp_path / str(number)
+        paths[name].write_bytes(make())
+    with Decoders(DECODE) as decoders:
+        found = dict(zip(made, (result for _, result in decoders.map(paths.values())), strict=True))
+    assert len({found[name].image.tobytes() for name in ("plain", "8 bit", "32 bit", "rgb")}) > 1
+    for name, as_case in encodings.SAME.items():
+        assert found[name].image.shape == found[as_case].image.shape, name
+        assert abs(found[name].image - found[as_case].image).max() < 1e-3, name
 
 
 def test_reasons_are_in_the_table(judged):
