@@ -8,7 +8,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.testclient import TestClient
 
 from benchmarks.timing import machine
+from pipelines import demo_hub
 from reports.portfolio import months_up_to
 from reports.web.app import create
 from reports.web.settings import Services, WebSettings
@@ -35,22 +36,6 @@ LAST = "2026-10"
 MONTHS = 36
 COUNTRIES = ("FR", "FR", "FR", "GB", "BE", "DE", "ES")
 TOWNS = ("Aubin", "Brieuc", "Calais", "Dole", "Évry", "Foix", "Gap", "Hyères", "Istres", "Joigny", "Kemper", "Lens")
-SHARES = {
-    "studies_by_region": (9, 11, 22, 4, 5, 2, 6, 1.5, 2, 4, 1, 11, 3, 14, 10, 2, 0.5, 1, 2),
-    "studies_by_patient_class": (58, 12, 26, 1, 3),
-    "studies_by_ai_result": (30, 70),
-    "flagged_by_result": (72, 28),
-    "flagged_by_report": (48, 40, 12),
-    "not_flagged_by_result": (98.6, 0.8, 0.6),
-    "not_flagged_by_report": (3, 82, 15),
-    "studies_by_turnaround": (82, 18),
-    "within_24_hours": (18, 45, 25, 12),
-    "not_within_24_hours": (70, 24, 6),
-    "later": (60, 35, 5),
-    "files_by_outcome": (95, 1, 3, 0.5, 0.05, 0.3, 0.15),
-    "messages_by_outcome": (94, 1, 3, 1, 0.05, 0.45, 0.5),
-    "judged_by_hours": (40, 35, 20, 5),
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -188,7 +173,7 @@ def _bundle(
     seq: int,
     heads: dict[str, str],
 ) -> bytes:
-    counts = _counts(rng, volume * (0.5 if month == LAST and rng.random() < 0.05 else 1))
+    counts = demo_hub.counts(rng, volume * (0.5 if month == LAST and rng.random() < 0.05 else 1))
     missed = rng.choice((0, 0, 0, 0, 0, 1, 4)) if month == LAST else 0
     year, number = int(month[:4]), int(month[5:7])
     told = {
@@ -214,26 +199,3 @@ def _bundle(
     payload = as_bytes(told)
     heads[site.site] = hashlib.sha256(payload).hexdigest()
     return as_file(Bundle(site.site, site.key, payload.decode(), signature.sign(key, payload).hex()))
-
-
-def _counts(rng: random.Random, volume: float) -> dict[str, dict[str, int]]:
-    """Return true counts of a month, dealt out by `SHARES`."""
-    studies = max(0, round(rng.gauss(volume, volume**0.5)))
-    roots = {"studies": studies, "files": 2 * studies, "messages": studies, "judged": studies // 7}
-    roots |= {"sign_ins": studies // 5, "cases_opened": studies // 3}
-    counts: dict[str, dict[str, int]] = {}
-    for name, table in LAYOUT.items():
-        if table.splits is None:
-            counts[name] = {"all": roots[name]}
-        else:
-            whole = counts[table.splits[0]][table.splits[1]]
-            counts[name] = dict(zip(table.cells, _dealt(rng, whole, SHARES[name]), strict=True))
-    return counts
-
-
-def _dealt(rng: random.Random, whole: int, shares: Sequence[float]) -> list[int]:
-    noisy: Callable[[float], float] = lambda share: max(0.0, rng.gauss(share, share * 0.1))  # noqa: E731
-    weights = [noisy(share) for share in shares]
-    parts = [int(whole * weight / sum(weights)) for weight in weights]
-    parts[weights.index(max(weights))] += whole - sum(parts)
-    return parts

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.cli_month import a_month
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json, say
+
+if TYPE_CHECKING:
+    from pipelines.config import Config
 
 
 def export(
@@ -20,6 +23,9 @@ def export(
     approve: Annotated[str, typer.Option(help="Approve what the page of this code shows.")] = "",
     by: Annotated[str, typer.Option(help="Who approves: name or function, kept with the approval.")] = "",
     card: Annotated[bool, typer.Option("--card", help="Print what a hub registers this site by.")] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Send the daily sign of life (export.status); with --show only print it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a month's bundle of aggregates, for the hub of the partnership manager.
@@ -33,18 +39,20 @@ def export(
         bilan export --site saint-aubin --month 2026-10 --approve 3f9a0c1d22be --by "DPO"
 
         bilan export --site saint-aubin --month 2026-10
+
+        bilan export --site saint-aubin --status
     """
     from pipelines import config as configuration  # noqa: PLC0415
     from pipelines import export as use_case  # noqa: PLC0415
 
-    if show + bool(approve) + card > 1:
-        raise typer.BadParameter("--show, --approve and --card are one at a time")
-    if bool(approve) != bool(by):
-        raise typer.BadParameter("--approve CODE and --by WHO go together")
+    _alone(show=show, approve=approve, by=by, card=card, status=status)
     when = a_month(month)
     with clear_errors():
         config = configuration.load(home)
         config.site(site)
+        if status:
+            _status(config, site, show=show, as_json=as_json)
+            return
         if card:
             print_json(use_case.card(config, site))
             return
@@ -68,3 +76,29 @@ def export(
     typer.echo(lines[0])
     for line in lines[1:]:
         (typer.echo if line.endswith((".html", ".pdf")) else say)(line)
+
+
+def _status(config: Config, site: str, *, show: bool, as_json: bool) -> None:
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from pipelines import status as use_case  # noqa: PLC0415
+
+    if show:
+        print_json(use_case.content(config, site, datetime.now(UTC)))
+        return
+    result = use_case.run(config, site)
+    if as_json:
+        print_json(result)
+        return
+    typer.echo(result["status"])
+    for line in result["taken"]:
+        say(line)
+
+
+def _alone(*, show: bool, approve: str, by: str, card: bool, status: bool) -> None:
+    if show + bool(approve) + card > 1:
+        raise typer.BadParameter("--show, --approve and --card are one at a time")
+    if status and (approve or card):
+        raise typer.BadParameter("--status goes alone, or with --show")
+    if bool(approve) != bool(by):
+        raise typer.BadParameter("--approve CODE and --by WHO go together")

@@ -44,7 +44,8 @@ def user_add(
     role: Annotated[
         list[str],
         typer.Option(
-            help="clinician, department_head, partnership_manager, administrator or auditor; @site for one site."
+            help="clinician, department_head, partnership_manager, administrator or auditor; @site for one site, "
+            "@group:NAME for a group of a hub."
         ),
     ],
     name: Annotated[str, typer.Option(help="Name shown to others.")] = "",

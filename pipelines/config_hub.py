@@ -14,7 +14,7 @@ class Export(BaseModel):
     `address` is the hub's, for the only connection that this product opens to the outside; `authorities`
     a file of the certificates to trust instead of the system's; `hub_key` the hub's public key, to which
     bundles are then sealed; `folder` a shared folder into which they are copied. `hub_signs` is the public key
-    that must have signed what the hub gives back.
+    that must have signed what the hub gives back; `status` a daily sign of life beside the monthly bundles.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +25,7 @@ class Export(BaseModel):
     seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     folder: Path | None = None
     hub_key: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    status: bool = False
     hub_signs: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 

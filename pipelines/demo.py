@@ -22,7 +22,7 @@ from inference.simulation.plan import plan
 from inference.simulation.site import DEMO_SITES, SiteModel
 from inference.simulation.study import SimulatedStudy
 from pipelines import config as configuration
-from pipelines import dagster_run, users
+from pipelines import dagster_run, demo_hub, users
 from pipelines import night as use_case
 from pipelines.config import Config
 from pipelines.errors import BilanError, ConfigError, Problem
@@ -89,6 +89,8 @@ def run(
             )
         made += result["made"]
     password = make_accounts(config)
+    say(f"A hub of {len(demo_hub.SITES)} generated sites")
+    demo_hub.fill(config, datetime.now(UTC))
     say(_closing(home, made, password, time.monotonic() - started))
     return {"home": str(home), "made": made}
 
@@ -115,7 +117,9 @@ def create(home: Path, say: Say) -> None:
     (home / MARK).write_text("{}\n", encoding="utf-8")
     (home / "bilan.yaml").write_text(
         "# A demonstration: our clock reads the morning after each night.\nsimulated_clock: true\n"
-        "web: {second_factor: []}\n",
+        "web: {second_factor: []}\n"
+        "hub: {models: [{name: default, version: 0.2.0}, {name: default, version: 0.3.0}, "
+        "{name: default, version: 0.4.0}]}\n",
         encoding="utf-8",
     )
     for site in DEMO_SITES:
@@ -227,6 +231,7 @@ def _closing(home: Path, made: list[str], password: str, seconds: float) -> str:
         "Web application (http://127.0.0.1:8080), one account for each role:",
         *(f"  {login:12} {role.replace('@', ' at ')}" for login, (_, role, _) in ACCOUNTS.items()),
         f"  password of all: {password}",
+        "  partner sees the portfolio of a hub: generated sites, their counts drawn by chance",
         "",
         "Next:",
         f"  .venv/bin/bilan serve --home {home}",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import bundle_transport, month, users
+from pipelines import approval, bundle_transport, month, status, users
 from pipelines.config import Config
 from pipelines.config_hub import export_folder, signing_key
 from pipelines.errors import BilanError
 from reports import leaving, pages
 from reports.definition import installed_versions
 from warehouse import audit, connect, export, sent, signature
-from warehouse.aggregates import schema_sha256
 from warehouse.bundle_file import Bundle, as_file
 from warehouse.data_cut import latest_commit
 from warehouse.sent import Approval, Sent
@@ -70,7 +68,7 @@ def draft(config: Config, site: str, when: str) -> Draft:
             now=now,
             program=installed_versions()["bilan"],
         )
-    return Draft(told, _scope(config, site), export.content_sha256(told), now)
+    return Draft(told, approval.scope(config, site), export.content_sha256(told), now)
 
 
 def show(config: Config, site: str, when: str) -> tuple[Draft, list[Path]]:
@@ -79,7 +77,10 @@ def show(config: Config, site: str, when: str) -> tuple[Draft, list[Path]]:
     with connect.reader(config.published) as connection:
         approved = sent.approvals(connection, site)
         name = site_facts(connection, site, datetime.now(UTC).date()).name
-    made = _pages(config, site, found.told, found.code, name, approved)
+    daily = None
+    if config.machine.export.status:
+        daily = status.content(config, site, datetime.now(UTC))
+    made = _pages(config, site, found.told, found.code, name, approved, daily)
     return found, made
 
 
@@ -94,11 +95,11 @@ def approve(config: Config, site: str, when: str, code: str, by: str) -> Approva
     found = draft(config, site, when)
     if code.replace(" ", "").lower() != found.code:
         raise CodeError("the code is not that of the page as it is now: run it with --show, and read the page again")
-    approval = Approval(datetime.now(UTC), by, found.scope_sha256, found.content_sha256)
-    sent.approve(config.warehouse, site, approval, config.machine.writer_wait_minutes)
+    approved = Approval(datetime.now(UTC), by, found.scope_sha256, found.content_sha256)
+    sent.approve(config.warehouse, site, approved, config.machine.writer_wait_minutes)
     _publish(config)
     audit.record(users.store(config), "export_approved", users.actor(), about=site, detail={"month": when})
-    return approval
+    return approved
 
 
 def run(config: Config, site: str, when: str) -> dict[str, Any]:
@@ -162,22 +163,14 @@ def card(config: Config, site: str) -> dict[str, Any]:
     }
 
 
-def _scope(config: Config, site: str) -> str:
-    """Return the hash of what an approval covers: fields, threshold, recipient."""
-    told = config.machine.export
-    scope = {
-        "site": site,
-        "schema": schema_sha256(),
-        "small_cell": config.site(site).disclosure.export_small_cell,
-        "address": told.address,
-        "folder": str(told.folder) if told.folder else None,
-        "hub_key": told.hub_key,
-    }
-    return hashlib.sha256(json.dumps(scope, sort_keys=True).encode()).hexdigest()
-
-
 def _pages(
-    config: Config, site: str, told: Mapping[str, Any], code: str, name: str, approved: list[Approval]
+    config: Config,
+    site: str,
+    told: Mapping[str, Any],
+    code: str,
+    name: str,
+    approved: list[Approval],
+    daily: Mapping[str, Any] | None,
 ) -> list[Path]:
     recipient = config.machine.export
     made = []
@@ -189,6 +182,7 @@ def _pages(
             address=recipient.address,
             folder=str(recipient.folder) if recipient.folder else None,
             sealed=recipient.hub_key is not None,
+            daily=daily,
             approvals=[(each.approved_at, each.approved_by) for each in approved],
         )
         for ending, content in leaving.render(page, language).items():

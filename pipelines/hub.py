@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,8 +16,8 @@ from pipelines import users
 from pipelines.config import Config
 from pipelines.config_hub import Hub, hub_published, hub_store, opening_key
 from pipelines.errors import BilanError
-from warehouse import bundle_file, hub_import, hub_sites, portfolio_notes, publish, signature
-from warehouse.bundle_file import LIMIT, BundleFileError
+from warehouse import bundle_file, hub_import, hub_sites, portfolio_notes, publish, signature, status
+from warehouse.bundle_file import LIMIT, Bundle, BundleFileError
 from warehouse.connect import HUB, reader, writer
 from warehouse.hub_import import Outcome, Rules
 from warehouse.hub_sites import PartnerSite
@@ -90,9 +91,38 @@ def take(config: Config, files: Sequence[bytes], now: datetime | None = None) ->
     asked = config.machine.hub or Hub()
     key = opening_key(config.home)
     rules = Rules(asked.small_cell, now or datetime.now(UTC), signature.opening_key(key) if key.exists() else None)
-    outcomes = hub_import.take(store(config), files, rules, config.machine.writer_wait_minutes)
-    published(config)
+    path, bundles, outcomes = store(config), [], []
+    for content in files:
+        found = _status(content, rules)
+        if found is None:
+            bundles.append(content)
+        else:
+            outcomes.append(_told(config, content, found, rules.now))
+    if bundles:
+        outcomes += hub_import.take(path, bundles, rules, config.machine.writer_wait_minutes)
+        published(config)
     return outcomes
+
+
+def _status(content: bytes, rules: Rules) -> Bundle | None:
+    """Return the bundle of a file that carries a daily status, None for any other file."""
+    try:
+        found = bundle_file.read(content, rules.opening_key)
+    except BundleFileError:
+        return None
+    return found if status.is_status(found) else None
+
+
+def _told(config: Config, content: bytes, found: Bundle, now: datetime) -> Outcome:
+    keys = _keys(config)
+    reason = status.take(users.store(config), keys, found, now)
+    site = found.site if found.site in keys else None
+    return Outcome(hashlib.sha256(content).hexdigest(), site, None, None, reason)
+
+
+def _keys(config: Config) -> dict[str, str]:
+    with reader(hub_published(config.home), HUB) as connection:
+        return {site.site: site.key for site in hub_sites.sites(connection)}
 
 
 def receive(config: Config, content: bytes, now: datetime | None = None) -> str | None:
@@ -106,8 +136,7 @@ def receive(config: Config, content: bytes, now: datetime | None = None) -> str 
         bundle = bundle_file.read(content, signature.opening_key(key) if key.exists() else None)
     except BundleFileError as error:
         return error.reason
-    with reader(hub_published(config.home), HUB) as connection:
-        known = {site.site: site.key for site in hub_sites.sites(connection)}
+    known = _keys(config)
     if bundle.site not in known:
         return "UNKNOWN_SITE"
     if bundle.key != known[bundle.site]:
@@ -127,7 +156,7 @@ def review(config: Config, text: str, out: Path, *, group: str = "", manager: st
     """
     from reports import business_review, pages  # noqa: PLC0415 - loads much
     from reports.language import language  # noqa: PLC0415
-    from reports.portfolio import portfolio  # noqa: PLC0415
+    from reports.portfolio import portfolio, with_statuses  # noqa: PLC0415
 
     try:
         quarter = business_review.quarter(text)
@@ -137,6 +166,7 @@ def review(config: Config, text: str, out: Path, *, group: str = "", manager: st
     versions = [model.version for model in (config.machine.hub or Hub()).models]
     with reader(hub_published(config.home), HUB) as connection:
         found = portfolio(connection, versions, now.date())
+    found = with_statuses(found, status.heard(users.store(config)), now.date())
     lines = [line for line in found.lines if group in ("", line.site.site_group) and manager in ("", line.site.manager)]
     if not lines:
         raise HubError("no site of this group or manager; `bilan hub register` sets both")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reports.language import Language, message
+from reports.notice import NAMES
 
 if TYPE_CHECKING:
     from reports.hub_month import HubMonth
     from reports.trend import Trend
     from warehouse.hub_sites import PartnerSite
+    from warehouse.status import Heard
 
 SILENT_DAYS = 45  # a month, a week to follow it, a week to send it
 SILENT_NIGHTS = 3
@@ -34,6 +36,14 @@ RULES: dict[str, tuple[str, str]] = {
     "silent_nights": (
         message("No night ran in the last %(nights)s days of %(month)s."),
         message("Call the site: have the nights run since? `bilan doctor` there says what to mend."),
+    ),
+    "quiet": (
+        message("No night has run for %(nights)s nights; the machine's last word is of %(day)s."),
+        message("Call the site: is the machine running, do the nights run? `bilan doctor` there says what to mend."),
+    ),
+    "alarms": (
+        message("Alarms are open on the machine: %(causes)s."),
+        message("Ask the site's administrator what `bilan alarms` says there."),
     ),
     "volume": (
         message("Volume fell by %(share)s against the %(months)s months before, and the control chart signals it."),
@@ -82,7 +92,16 @@ class Reason:
     values: Mapping[str, float | str] = field(default_factory=dict)
 
 
-KINDS = {"share": "share", "value": "share", "hours": "hours", "target": "hours", "month": "month", "version": "text"}
+KINDS = {
+    "share": "share",
+    "value": "share",
+    "hours": "hours",
+    "target": "hours",
+    "month": "month",
+    "version": "text",
+    "day": "day",
+    "causes": "causes",
+}
 
 
 def sentence(words: Language, reason: Reason) -> str:
@@ -123,6 +142,31 @@ def reasons(
         found += _month(site, months, trends, versions)
     if site.stage != "live" and (today - site.registered_at.date()).days > ONBOARDING_DAYS:
         found.append(Reason("onboarding", {"days": (today - site.registered_at.date()).days}))
+    return _ordered(found)
+
+
+def with_status(site: PartnerSite, found: Sequence[Reason], heard: Heard, today: date) -> list[Reason]:
+    """Return the reasons of a site of which a daily status came: it knows more of the nights than the last month told.
+
+    The night of a day runs in the next morning, and its status comes after it: the last night that can be missing is
+    that of the day before yesterday.
+    """
+    reasons_now = [reason for reason in found if reason.rule != "silent_nights"]
+    if site.stage == "set_up":
+        return reasons_now
+    ran = heard.last_night
+    known = [date.fromisoformat(night.day) for night in heard.status.nights]
+    since = ran or (min(known) - timedelta(days=1) if known else None)
+    silent = (today - timedelta(days=1) - since).days if since else 0
+    if silent >= SILENT_NIGHTS:
+        reasons_now.append(Reason("quiet", {"nights": silent, "day": heard.status.made_on}))
+    # A machine that has fallen silent has nothing new to say of its alarms.
+    elif heard.status.alarms:
+        reasons_now.append(Reason("alarms", {"causes": " ".join(heard.status.alarms)}))
+    return _ordered(reasons_now)
+
+
+def _ordered(found: Sequence[Reason]) -> list[Reason]:
     order = list(RULES)
     return sorted(found, key=lambda reason: order.index(reason.rule))
 
@@ -219,6 +263,10 @@ def lag(month: HubMonth, versions: Sequence[str]) -> int | None:
 
 def _shown(words: Language, name: str, value: float | str) -> str:
     kind = KINDS.get(name)
+    if kind == "day":
+        return words.day(date.fromisoformat(str(value)), "short")
+    if kind == "causes":
+        return ", ".join(words.text(NAMES[cause]) for cause in str(value).split())
     if isinstance(value, str):
         return words.month(value) if kind == "month" else value
     if kind == "share":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from reports.intervals import wilson
@@ -27,62 +28,129 @@ class Share:
     exact: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HubMonth:
     """A row of `site_month` with what is worked out of it; None: withheld, or nothing to count.
 
-    `agreement` is the range in which the agreement of AI and report must lie; `median_hours` is interpolated
-    within the bin that holds the median.
+    What takes time is worked out when it is asked for, once: a portfolio of ten thousand sites shows the last month of
+    each, and knows twenty-four.
     """
 
-    month: str
-    studies: int | None
-    positive: Share | None
-    within_24: Share | None
-    confirmed: Share | None
-    agreement: tuple[float, float] | None
-    median_hours: float | None
-    target_hours: float
-    complete: float | None
-    sign_ins: int | None
-    cases_opened: int | None
-    judged: int | None
-    nights_bad: int
-    nights_due: int
-    missed_at_end: int
-    alarms: int
-    model: str
-    version: str
-    regions: tuple[int | None, ...]
     row: Mapping[str, Any]
+
+    @property
+    def month(self) -> str:
+        """``YYYY-MM``."""
+        return str(self.row["month"])
+
+    @property
+    def studies(self) -> int | None:
+        """Studies in scope."""
+        return self._count("studies")
+
+    @cached_property
+    def positive(self) -> Share | None:
+        """Studies with a positive result, of those analysed; of all where that number is withheld."""
+        numerator, denominator, exact = self.positive_counts
+        return share(numerator, denominator, exact)
+
+    @property
+    def positive_counts(self) -> tuple[int | None, int | None, bool]:
+        """Numerator and denominator of the positive rate, and whether the denominator is certain."""
+        flagged, negative = self.row["flagged"], self.row["negative"]
+        if negative is None or flagged is None:
+            return self.row["positive"], self.row["studies"], False
+        return self.row["positive"], flagged + negative, True
+
+    @cached_property
+    def within_24(self) -> Share | None:
+        """Studies with a final report within 24 hours, of all."""
+        return share(self.row["within_24"], self.row["studies"])
+
+    @cached_property
+    def confirmed(self) -> Share | None:
+        """Flagged studies whose report says fracture, of those whose report decides."""
+        fracture = self.row["flagged_fracture"]
+        return share(fracture, _sum(fracture, self.row["flagged_no_fracture"]))
+
+    @cached_property
+    def agreement(self) -> tuple[float, float] | None:
+        """The range in which the agreement of AI and report must lie."""
+        return agreement(self.row)
+
+    @cached_property
+    def median_hours(self) -> float | None:
+        """Median report turnaround, interpolated within the bin that holds it."""
+        return median_hours(self.row)
+
+    @property
+    def target_hours(self) -> float:
+        """The site's own target."""
+        return float(self.row["turnaround_target_hours"])
+
+    @property
+    def complete(self) -> float | None:
+        """Files that were taken, of those offered."""
+        return _complete(self.row)
+
+    @property
+    def sign_ins(self) -> int | None:
+        """Sign-ins to the web application."""
+        return self._count("sign_ins")
+
+    @property
+    def cases_opened(self) -> int | None:
+        """Cases opened in it."""
+        return self._count("cases_opened")
+
+    @property
+    def judged(self) -> int | None:
+        """Verdicts given in it."""
+        return self._count("judged")
+
+    @property
+    def nights_bad(self) -> int:
+        """Nights that failed or were missed."""
+        return int(self.row["nights_failed"] + self.row["nights_missed"])
+
+    @property
+    def nights_due(self) -> int:
+        """All nights that were due."""
+        return int(self.nights_bad + self.row["nights_complete"] + self.row["nights_late"])
+
+    @property
+    def missed_at_end(self) -> int:
+        """Nights missed in a row at the end of the month."""
+        return int(self.row["missed_at_end"])
+
+    @property
+    def alarms(self) -> int:
+        """Steps of nights that failed, and stores that were restored."""
+        return int(self.row["failed_steps"] + self.row["restored"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model in use at the end of the month."""
+        return self.row["model"] or ""
+
+    @property
+    def version(self) -> str:
+        """Version of it."""
+        return self.row["model_version"] or ""
+
+    @property
+    def regions(self) -> tuple[int | None, ...]:
+        """Studies of each region."""
+        return tuple(self.row["regions"])
+
+    def _count(self, name: str) -> int | None:
+        found: int | None = self.row[name]
+        return found
 
 
 def hub_month(row: Mapping[str, Any]) -> HubMonth:
     """Return a month from a row of `site_month`."""
-    analysed = None if row["negative"] is None or row["flagged"] is None else row["flagged"] + row["negative"]
-    bad = row["nights_failed"] + row["nights_missed"]
-    return HubMonth(
-        month=row["month"],
-        studies=row["studies"],
-        positive=share(row["positive"], analysed if analysed is not None else row["studies"], analysed is not None),
-        within_24=share(row["within_24"], row["studies"]),
-        confirmed=share(row["flagged_fracture"], _sum(row["flagged_fracture"], row["flagged_no_fracture"])),
-        agreement=agreement(row),
-        median_hours=median_hours(row),
-        target_hours=row["turnaround_target_hours"],
-        complete=_complete(row),
-        sign_ins=row["sign_ins"],
-        cases_opened=row["cases_opened"],
-        judged=row["judged"],
-        nights_bad=bad,
-        nights_due=bad + row["nights_complete"] + row["nights_late"],
-        missed_at_end=row["missed_at_end"],
-        alarms=row["failed_steps"] + row["restored"],
-        model=row["model"] or "",
-        version=row["model_version"] or "",
-        regions=tuple(row["regions"]),
-        row=row,
-    )
+    return HubMonth(row)
 
 
 def share(numerator: int | None, denominator: int | None, exact: bool = True) -> Share | None:

@@ -13,6 +13,7 @@ from typing import Any
 from reports import pages, pdf
 from reports.aggregate_words import cell_name, table_name
 from reports.language import MISSING, Language, language, message
+from reports.notice import NAMES as CAUSE_NAMES
 from reports.terms import term
 from warehouse.aggregates import LAYOUT, SCHEMA_FILE, schema_sha256
 
@@ -42,12 +43,25 @@ NUMBERING = {
     "made_on": message("Day on which the bundle is made"),
 }
 
+DAILY = {
+    "schema": message("Name of the schema"),
+    "site": message("Short name of the site"),
+    "seq": message("Number of the status, from 1"),
+    "made_on": message("Day on which it is made"),
+    "program": message("Version of Bilan"),
+    "model": message("Model in use"),
+    "model_version": message("Version of the model"),
+    "nights": message("The last seven nights, by day and how they went"),
+    "alarms": message("Alarms that are open, by cause"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What the page is about: `told` is the content of a bundle, `code` stands for exactly this page.
 
-    `address` and `folder` are where bundles go without being carried; `approvals` those before, with their times.
+    `address` and `folder` are where bundles go without being carried; `approvals` those before, with their times;
+    `daily` is what the daily status would say now, None where it is off.
     """
 
     told: Mapping[str, Any]
@@ -57,6 +71,7 @@ class Page:
     folder: str | None
     sealed: bool
     approvals: Sequence[tuple[datetime, str]]
+    daily: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,11 @@ def markup_of(page: Page, words: Language) -> str:
         tables=tables,
         others=[Line(words.text(name), field, _plain(words, page.told[field])) for field, name in OTHERS.items()],
         numbering=[Line(words.text(name), field, "") for field, name in NUMBERING.items()],
+        daily=None
+        if page.daily is None
+        else [
+            Line(words.text(name), field, _daily(words, field, page.daily.get(field))) for field, name in DAILY.items()
+        ],
         withheld=sum(line.withheld for _, _, lines in tables for line in lines),
         cells=sum(len(lines) for _, _, lines in tables),
         approvals=[(words.moment(at.astimezone(UTC), "UTC"), by) for at, by in page.approvals],
@@ -118,6 +138,15 @@ def _plain(words: Language, value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(f"{each['name']} {each['version']}" for each in value) or MISSING
     return words.number(value) if isinstance(value, int | float) else str(value)
+
+
+def _daily(words: Language, field: str, value: Any) -> str:
+    if field == "nights":
+        nights = [f"{night['day']} {term(words, 'status', night['state'])}" for night in value]
+        return ", ".join(nights) or MISSING
+    if field == "alarms":
+        return ", ".join(words.text(CAUSE_NAMES[cause]) for cause in value) or words.text("none")
+    return "" if value is None else str(value)
 
 
 def _part(words: Language, key: str) -> str:

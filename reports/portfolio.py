@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from reports.attention import Reason, lag, reasons
+from reports.attention import Reason, lag, reasons, with_status
 from reports.hub_month import HubMonth, Share, hub_month
 from reports.trend import Point, Trend, signals
 from warehouse import hub_sites
@@ -17,6 +17,7 @@ from warehouse.returned import FEWEST_PEERS
 
 if TYPE_CHECKING:
     from warehouse.figure import Connection
+    from warehouse.status import Heard
 
 MONTHS = 24
 PEER_FIGURES = ("positive", "within_24", "confirmed")
@@ -24,7 +25,10 @@ PEER_FIGURES = ("positive", "within_24", "confirmed")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One site: its months (oldest first, those it told of the last `MONTHS`), and what follows from them."""
+    """One site: its months (oldest first, those it told of the last `MONTHS`), and what follows from them.
+
+    `heard` is its last daily status, where it sends any.
+    """
 
     site: PartnerSite
     months: tuple[HubMonth, ...]
@@ -32,6 +36,7 @@ class Line:
     reasons: tuple[Reason, ...]
     contact: datetime | None
     lag: int | None
+    heard: Heard | None = None
 
     @property
     def last(self) -> HubMonth | None:
@@ -81,10 +86,25 @@ def portfolio(
     return Portfolio(tuple(_line(site, told.get(site.site, []), versions, today) for site in sites), span)
 
 
+def with_statuses(found: Portfolio, heard: Mapping[str, Heard], today: date) -> Portfolio:
+    """Return a portfolio with the daily signs of life of its sites: they come more often than it is worked out."""
+    if not heard:
+        return found
+    return replace(found, lines=tuple(_heard(line, heard.get(line.site.site), today) for line in found.lines))
+
+
+def _heard(line: Line, heard: Heard | None, today: date) -> Line:
+    if heard is None:
+        return line
+    told = tuple(with_status(line.site, line.reasons, heard, today))
+    contact = max(heard.received_at, line.contact) if line.contact else heard.received_at
+    return replace(line, reasons=told, contact=contact, heard=heard)
+
+
 def _line(site: PartnerSite, rows: Sequence[Mapping[str, Any]], versions: Sequence[str], today: date) -> Line:
     months = tuple(hub_month(row) for row in rows)
     contact = max((row["imported_at"] for row in rows), default=None)
-    contact = contact.astimezone(UTC) if contact else None
+    contact = contact.replace(tzinfo=UTC) if contact else None
     trends = {"volume": _volume(months), "positive": _positive(months)}
     found = reasons(site, months, trends, versions, contact, today)
     return Line(site, months, trends, tuple(found), contact, lag(months[-1], versions) if months else None)
@@ -101,8 +121,9 @@ def _volume(months: Sequence[HubMonth]) -> Trend:
 
 
 def _positive(months: Sequence[HubMonth]) -> Trend:
-    found = [(month.month, month.positive) for month in months if month.positive is not None]
-    return signals([Point(name, share.value, share.denominator) for name, share in found], "p")
+    # Of a chart's months no interval is needed.
+    found = [(month.month, *month.positive_counts) for month in months]
+    return signals([Point(name, n / whole, whole) for name, n, whole, _ in found if n is not None and whole], "p")
 
 
 def peers(connection: Connection, line: Line) -> list[Peers]:

@@ -32,6 +32,7 @@ REFUSALS = {
     ),
     "FORKED": message("Another bundle with this number was taken before: two copies of the site are sending."),
     "MISSING_BUNDLE": message("A bundle before this one is missing. Import that one first, then this one again."),
+    "OLDER_STATUS": message("A later daily status of the site was taken before this one. Nothing was changed."),
     "OUT_OF_CHAIN": message("The bundle does not follow the last one taken from this site."),
 }
 

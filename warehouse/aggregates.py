@@ -165,10 +165,14 @@ def schema_sha256() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the schema files below the current folder, or with ``--check`` compare them."""
-    from warehouse import returned  # noqa: PLC0415 - the schema of the way back is written along
+    from warehouse import returned, status  # noqa: PLC0415 - their schemas are written along
 
     folder = Path("warehouse") / "schemas"
-    wanted = {folder / SCHEMA_FILE: schema(), folder / returned.SCHEMA_FILE: returned.schema()}
+    wanted = {
+        folder / SCHEMA_FILE: schema(),
+        folder / returned.SCHEMA_FILE: returned.schema(),
+        folder / status.SCHEMA_FILE: status.schema(),
+    }
     if "--check" in arguments:
         same = (path.exists() and path.read_text(encoding="utf-8") == text for path, text in wanted.items())
         return 0 if all(same) else 1

@@ -58,7 +58,10 @@ def sites(connection: DuckDBPyConnection) -> list[PartnerSite]:
 
 
 def months(connection: DuckDBPyConnection, since: str, only: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Return the key figures of each site (or of some) and month from `since` (``YYYY-MM``) on, oldest first."""
+    """Return the key figures of each site (or of some) and month from `since` (``YYYY-MM``) on, oldest first.
+
+    `imported_at` is UTC, without saying so.
+    """
     return _rows(connection, "months", {"since": since, "sites": None if only is None else list(only)})
 
 

@@ -102,7 +102,7 @@ def keep(
         last = next((each for each in reversed(before) if each.month == told["month"]), None)
         if last is not None and last.content_sha256 == content_sha256:
             return last, False
-        _demand_approval(approvals(connection, site), scope_sha256, None if before else content_sha256)
+        demand_approval(approvals(connection, site), scope_sha256, None if before else content_sha256)
         payload = as_bytes(
             {
                 **told,
@@ -126,7 +126,14 @@ def keep(
     return made, True
 
 
-def _demand_approval(found: list[Approval], scope_sha256: str, first: str | None) -> None:
+def demand_approval(found: list[Approval], scope_sha256: str, first: str | None) -> None:
+    """Let what is of an approved scope pass, and of it first (where `first` names it) what was read.
+
+    Raises
+    ------
+    NotApprovedError
+        If it was not approved.
+    """
     if not found or found[-1].scope_sha256 != scope_sha256:
         raise NotApprovedError(
             "what may leave was not approved"

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from pipelines import alarms, late
+from pipelines import alarms, late, status
 from pipelines.defs.resources import BilanHome
 from pipelines.defs.schedules import MONTH_JOB, NIGHT_JOB
+from pipelines.errors import BilanError
+from warehouse.errors import WarehouseError
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -105,7 +107,23 @@ def tell_alarms(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.Skip
     return dg.SkipReason("; ".join(told) or "looked at every site")
 
 
-SENSORS = (sites, missed_nights, missed_months, late_images, open_months, tell_alarms)
+@dg.sensor(name="status", job_name=NIGHT_JOB, minimum_interval_seconds=900, default_status=RUNNING)
+def send_status(context: dg.SensorEvaluationContext, home: BilanHome) -> dg.SkipReason:
+    """Send each site's daily sign of life, where the settings have it; asks for no run."""
+    config, now = home.load(), _evaluated_at()
+    done = []
+    for site in config.sites:
+        if not status.due(config, site, now):
+            continue
+        try:
+            done.append(f"{site}: {', '.join(status.run(config, site, now)['taken']) or 'made'}")
+        except (BilanError, WarehouseError) as error:
+            done.append(f"{site}: {error}")
+            context.log.warning("%s: %s", site, error)
+    return dg.SkipReason("; ".join(done) or "no status is owed")
+
+
+SENSORS = (sites, missed_nights, missed_months, late_images, open_months, tell_alarms, send_status)
 
 
 def _busy(instance: dg.DagsterInstance, site: str) -> bool:

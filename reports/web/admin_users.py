@@ -10,14 +10,15 @@ from starlette.responses import RedirectResponse, Response
 from reports.language import LOCALES, message
 from reports.web import passwords
 from reports.web.row import Row
-from reports.web.user import ADMINISTRATOR
+from reports.web.user import ADMINISTRATOR, PARTNERSHIP_MANAGER
 from reports.web.visit import Visit, missing
-from warehouse import accounts
+from warehouse import accounts, hub_sites
 from warehouse.accounts import EVERY_SITE, ROLES, Account, LoginTakenError
 
 WHO = frozenset({ADMINISTRATOR})
 ONE_TIME = timedelta(days=7)
 LOGIN_LONGEST = 120
+MOST_PLACES = 300  # of a hub: more is no list to choose from; `bilan user role` takes them all
 
 
 def reach(visit: Visit) -> set[str]:
@@ -102,9 +103,23 @@ def _role(visit: Visit) -> tuple[str, str]:
     """Return the role and the site of the form, if they are this administrator's to give."""
     role, _, site = visit.fields.get("role", "").partition("@")
     known = {EVERY_SITE, *visit.who.known}
+    if role == PARTNERSHIP_MANAGER and EVERY_SITE in reach(visit):
+        known |= {place for place, _ in _hub_places(visit)}
     if role not in ROLES or site not in known or not reach(visit) & {site, EVERY_SITE}:
         raise HTTPException(400)
     return role, site
+
+
+def _hub_places(visit: Visit) -> list[tuple[str, str]]:
+    """Return what a partnership manager can follow on a hub, with its name: each group, then each site."""
+    hub = visit.app.hub
+    if hub is None or not hub.path.is_file():
+        return []
+    with hub.connection() as connection:
+        sites = hub_sites.sites(connection)
+    groups = sorted({site.site_group for site in sites if site.site_group})
+    named = [(f"group:{group}", visit.words.text("group %(group)s", group=group)) for group in groups]
+    return named + [(site.site, site.name) for site in sites]
 
 
 def _choices(visit: Visit) -> list[tuple[str, str, str]]:
@@ -113,7 +128,10 @@ def _choices(visit: Visit) -> list[tuple[str, str, str]]:
     places = [(info.site, info.name) for info in visit.app.settings.sites if sites & {info.site, EVERY_SITE}]
     if EVERY_SITE in sites:
         places.insert(0, (EVERY_SITE, visit.words.text("every site")))
-    return [(role, site, name) for site, name in places for role in ROLES]
+    found = [(role, site, name) for site, name in places for role in ROLES]
+    if EVERY_SITE in sites:
+        found += [(PARTNERSHIP_MANAGER, place, name) for place, name in _hub_places(visit)[:MOST_PLACES]]
+    return found
 
 
 def _list(visit: Visit, status: int, problem: str = "") -> Response:

@@ -13,13 +13,13 @@ from starlette.responses import Response
 from reports import business_review, portfolio_book, small_charts
 from reports.attention import RULES, Reason, next_step, sentence
 from reports.language import Language, message
-from reports.portfolio import Line, Portfolio, portfolio
+from reports.portfolio import Line, Portfolio, portfolio, with_statuses
 from reports.portfolio_words import SECTORS, STAGES, agreement, count, share
 from reports.web.row import Row
 from reports.web.trail import audited
 from reports.web.user import PARTNERSHIP_MANAGER, User
 from reports.web.visit import Visit
-from warehouse import hub_sites, portfolio_notes
+from warehouse import hub_sites, portfolio_notes, status
 from warehouse.accounts import EVERY_SITE
 from warehouse.hub_sites import PartnerSite
 
@@ -78,7 +78,7 @@ def whole(visit: Visit) -> Portfolio | None:
             mine = own(visit.who, hub_sites.sites(connection))
             found = portfolio(connection, visit.app.settings.model_versions, today, mine)
         visit.app.kept[places] = found
-    return found
+    return with_statuses(found, status.heard(visit.app.store), today)
 
 
 def own(user: User, sites: Sequence[PartnerSite]) -> list[PartnerSite]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
@@ -13,9 +13,11 @@ from starlette.responses import Response
 from reports import small_charts
 from reports.attention import RULES, next_step, sentence
 from reports.hub_month import HubMonth
-from reports.language import Language
+from reports.language import MISSING, Language
+from reports.notice import NAMES
 from reports.portfolio import Line, Peers, Portfolio, peers
 from reports.portfolio_words import FIGURES, SECTORS, STAGES
+from reports.terms import term
 from reports.trend import Point, Trend, signals
 from reports.web.portfolio import WHO, whole
 from reports.web.row import Row
@@ -52,6 +54,7 @@ def show(visit: Visit) -> Response:
         months=[(month, words.month(month)) for month in reversed(found.span)],
         newest=found.span[-1],
         peers=[(words.text(FIGURES[each.figure]), each) for each in _peers(visit, line)],
+        heard=_heard(visit, line),
         snooze_days=SNOOZE_DAYS,
         longest=LONGEST,
     )
@@ -114,6 +117,25 @@ def _peers(visit: Visit, line: Line) -> list[Peers]:
         return []
     with visit.app.hub.connection() as connection:
         return peers(connection, line)
+
+
+def _heard(visit: Visit, line: Line) -> list[tuple[str, str]]:
+    """Return the last daily status in words; nothing where the site sends none."""
+    if line.heard is None:
+        return []
+    told, words = line.heard.status, visit.words
+    nights = [
+        f"{words.day(date.fromisoformat(night.day), 'short')}: {term(words, 'status', night.state)}"
+        for night in told.nights
+    ]
+    causes = [words.text(NAMES[cause]) for cause in told.alarms]
+    return [
+        (words.text("Received"), visit.moment(line.heard.received_at)),
+        (words.text("Last nights"), ", ".join(nights) or MISSING),
+        (words.text("Open alarms"), ", ".join(causes) or words.text("none")),
+        (words.text("Version of Bilan"), told.program),
+        (words.text("Model in use"), f"{told.model} {told.model_version}".strip() or MISSING),
+    ]
 
 
 def _back(visit: Visit, line: Line) -> Response:

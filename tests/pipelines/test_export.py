@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
 from pipelines import config as configuration
-from pipelines import export, hub, serve, users
+from pipelines import export, hub, serve, status, users
 from pipelines.bundle_transport import TransportError
 from pipelines.cli import app
 from pipelines.config import Config
@@ -38,6 +39,7 @@ from reports.web.app import create
 from reports.web.bundles import with_bundles
 from reports.web.settings import Services
 from warehouse import audit, connect, hub_sites
+from warehouse import status as daily
 from warehouse.bundle_file import LIMIT
 from warehouse.connect import HUB, reader
 from warehouse.sent import NotApprovedError
@@ -303,6 +305,68 @@ def test_a_hub_that_is_not_there_and_a_proxy_that_refuses_are_told(home: Config)
             export.run(ready, SITE, MONTH)
 
 
+class Tunnel:
+    """A proxy that knows CONNECT alone; `asked` is what it was asked for, `seen` every byte that it carried."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.seen = bytearray()
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        client, _ = self.listening.accept()
+        with client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            self.asked.append(head.partition(b"\r\n")[0])
+            host, _, port = head.split()[1].decode().partition(":")
+            with socket.create_connection((host, int(port))) as far:
+                client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                back = threading.Thread(target=self._carry, args=(far, client), daemon=True)
+                back.start()
+                self._carry(client, far)
+                back.join(10)
+
+    def _carry(self, source: socket.socket, to: socket.socket) -> None:
+        while True:
+            try:
+                piece = source.recv(65536)
+                if not piece:
+                    to.shutdown(socket.SHUT_WR)
+                    return
+                self.seen += piece
+                to.sendall(piece)
+            except OSError:
+                return
+
+
+def test_a_bundle_goes_through_a_proxy_that_sees_none_of_it(
+    home: Config, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tunnel = Tunnel()
+    # The environment's proxy is nobody's: only the settings decide.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    told = {"address": listener.address, "authorities": str(listener.certificate), "proxy": tunnel.address}
+    ready = sending(home, **told)
+    approved(ready)
+    result = export.run(ready, SITE, MONTH)
+    assert result["taken"] == ["taken by the hub"]
+    port = listener.server.server_address[1]
+    (asked,) = tunnel.asked
+    assert asked.startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.".encode())
+    assert listener.taken == [("/bundles/westbrook_2026-04_0001.bilan", Path(result["bundle"]).read_bytes())]
+    assert len(tunnel.seen) > len(listener.taken[0][1]) and SITE.encode() not in tunnel.seen
+    tunnel.thread.join(20)
+    tunnel.listening.close()
+
+
 # --- Registering, and the command line ---------------------------------------------------------------------------
 
 
@@ -427,3 +491,57 @@ def test_the_door_opens_to_signatures_alone(
         assert hub_sites.refusals(connection) == [] and hub_sites.months(connection, "2000-01") == []
     assert put(content) == (200, None)
     assert put(content) == (208, "REPLAYED")
+
+
+# --- The daily sign of life --------------------------------------------------------------------------------------
+
+
+def test_a_status_goes_only_where_it_is_on_and_approved(
+    home: Config, partner: Config, door: tuple[str, Path], tmp_path: Path
+) -> None:
+    address, pem = door
+    registered(partner, home, tmp_path, stage="live")
+    now = datetime(2026, 7, 3, 9, tzinfo=UTC)
+    approved(home)
+    with pytest.raises(status.StatusOffError):
+        status.run(home, SITE, now)
+    ready = sending(home, address=address, authorities=str(pem), hub_key=hub.init(partner), status=True)
+    with pytest.raises(NotApprovedError):  # the approval was of bundles alone
+        status.run(ready, SITE, now)
+    assert status.due(ready, SITE, now) and not status.due(home, SITE, now)
+    assert not status.due(ready, SITE, datetime(2026, 7, 3, 3, tzinfo=UTC))
+    approved(ready)
+    assert status.run(ready, SITE, now)["taken"] == ["taken by the hub"]
+    assert not status.due(ready, SITE, now) and status.due(ready, SITE, now + dt.timedelta(days=1))
+    assert status.run(ready, SITE, now)["taken"] == ["the hub had it before"]
+    heard = daily.heard(users.store(partner))[SITE]
+    with connect.reader(home.published) as connection:
+        last = connection.execute("select max(day) from night where status in ('complete', 'late')").fetchone()
+    assert last is not None and heard.last_night == last[0]
+    assert [night.state for night in heard.status.nights][-1] == "missed"
+    # By hand it is the same; nothing of it enters the hub's database of aggregates.
+    (outcome,) = hub.take(partner, hub.read([home.home / "issued" / SITE / "exports" / f"{SITE}_status.bilan"]))
+    assert outcome.reason == "REPLAYED"
+    with reader(partner.home / "data" / "hub_published.duckdb", HUB) as connection:
+        assert hub_sites.refusals(connection) == [] and hub_sites.months(connection, "2000-01") == []
+
+
+def test_the_page_shows_the_status_where_it_is_on_with_every_field(home: Config) -> None:
+    fields = {"program", "model", "model_version", "nights", "alarms"}
+    for ready, shown in ((home, False), (sending(home, status=True), True)):
+        _, made = export.show(ready, SITE, MONTH)
+        for path in (path for path in made if path.suffix == ".html"):
+            page = path.read_text(encoding="utf-8")
+            daily_part = page.partition("signe de vie" if "ce-qui" in path.name else "sign of life")[2]
+            assert bool(daily_part) is shown
+            if shown:
+                assert all(f'class="field">{field}<' in daily_part for field in fields | {"seq", "made_on"})
+
+
+def test_the_command_prints_the_status_and_sends_nothing(home: Config) -> None:
+    done = CliRunner().invoke(app, ["export", "--site", SITE, "--home", str(home.home), "--status", "--show"])
+    fields = set(daily.Status.model_json_schema()["properties"]) - {"seq", "made_on"}
+    assert done.exit_code == 0 and set(json.loads(done.stdout)) == fields
+    done = CliRunner().invoke(app, ["export", "--site", SITE, "--home", str(home.home), "--status"])
+    assert done.exit_code == 2 and "daily status is off" in done.output
+    assert not list(home.home.rglob("*.bilan"))

@@ -69,7 +69,7 @@ def asked(instance: dg.DagsterInstance, config: Config, name: str, cursor: str |
 
 def test_the_sensors_are_those_documented_and_run_by_themselves(off: Config) -> None:
     found = {sensor.name: sensor.default_status for sensor in build(off.home).sensors or []}
-    assert set(found) == {"sites", "missed_nights", "missed_months", "late_images", "open_months", "alarms"}
+    assert set(found) == {"sites", "missed_nights", "missed_months", "late_images", "open_months", "alarms", "status"}
     assert set(found.values()) == {dg.DefaultSensorStatus.RUNNING}
 
 

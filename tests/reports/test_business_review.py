@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pypdfium2
 import pytest
 
 from reports.attention import Reason
 from reports.business_review import Quarter, quarter, review, sums
-from reports.hub_month import HubMonth, Share
+from reports.hub_month import HubMonth, hub_month
 from reports.language import language
 from reports.portfolio import Line
 from warehouse.hub_sites import PartnerSite
@@ -20,18 +21,24 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SITE = PartnerSite("north", "Nord", "FR", "fr", "public", "armor", None, 100, None, "live", True, "0" * 64, NOW)
 
 
-def month(name: str, studies: int | None, positive: Share | None, **changes: object) -> HubMonth:
-    made = HubMonth(
-        month=name, studies=studies, positive=positive, within_24=None, confirmed=None, agreement=None,
-        median_hours=None, target_hours=24.0, complete=None, sign_ins=None, cases_opened=20, judged=None, nights_bad=1,
-        nights_due=30, missed_at_end=0, alarms=0, model="default", version="0.4.0", regions=(), row={},
-    )  # fmt: skip
-    return replace(made, **changes)
+def month(
+    name: str, studies: int | None, positive: int | None, negative: int | None = None, **changes: Any
+) -> HubMonth:
+    row: dict[str, Any] = {
+        "month": name, "studies": studies, "positive": positive, "doubtful": 0, "negative": negative,
+        "flagged": positive, "not_flagged": None, "within_24": None, "not_within_24": None, "flagged_fracture": None,
+        "flagged_no_fracture": None, "turnaround_target_hours": 24.0, "files": None, "files_accepted": None,
+        "sign_ins": None, "cases_opened": 20, "judged": None, "nights_failed": 1, "nights_missed": 0,
+        "nights_complete": 29, "nights_late": 0, "missed_at_end": 0, "failed_steps": 0, "restored": 0,
+        "within_hours": [], "later_hours": [], "later": None, "model": "default", "model_version": "0.4.0",
+        "regions": [], "restated": False,
+    }  # fmt: skip
+    return hub_month(row | changes)
 
 
 QUARTER = [
-    month("2026-07", 100, Share(0.2, 0, 1, 20, 100)),
-    month("2026-08", 150, Share(0.4, 0, 1, 60, 150, exact=False)),
+    month("2026-07", 100, 20, 80),
+    month("2026-08", 150, 60),
     month("2026-09", None, None, cases_opened=None),
 ]
 

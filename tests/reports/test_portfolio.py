@@ -15,11 +15,12 @@ from reports import small_charts
 from reports.attention import RULES, Reason, lag, next_step, reasons, sentence
 from reports.hub_month import HubMonth, hub_month, quantile
 from reports.language import language
-from reports.portfolio import Line, months_up_to, peers
+from reports.portfolio import Line, Portfolio, months_up_to, peers, with_statuses
 from reports.portfolio_book import workbook
 from reports.trend import Point, signals
 from warehouse import hub_sites
 from warehouse.hub_sites import PartnerSite
+from warehouse.status import Heard, Status
 
 EN = language("en")
 LAST_THREE = ("2026-08", "2026-09", "2026-10")
@@ -218,3 +219,44 @@ def test_drawings_say_what_they_show_and_escape_names() -> None:
     chart = small_charts.history(series, "x")
     # A month that is not known leaves a gap: two moves, no line across.
     assert chart.count("M") == 3 and chart.count('class="odd"') == 1 and chart.count('class="note"') == 1
+
+
+def heard(day: str, nights: dict[str, str], alarms: tuple[str, ...] = ()) -> Heard:
+    told = {
+        "schema": "bilan-status/1", "site": "north", "seq": 1, "made_on": day, "program": "0.1.0", "model": "default",
+        "model_version": "0.4.0", "nights": [{"day": name, "state": state} for name, state in nights.items()],
+        "alarms": list(alarms),
+    }  # fmt: skip
+    return Heard(Status.model_validate(told), datetime.fromisoformat(f"{day}T08:00:00+00:00"))
+
+
+RAN = {"2026-11-15": "complete", "2026-11-16": "late"}
+
+
+@pytest.mark.parametrize(
+    ("told", "rules"),
+    [
+        # Today is the 20th; the night of the 19th has not told anything yet.
+        (heard("2026-11-20", {"2026-11-18": "complete", "2026-11-19": "failed"}), []),
+        (heard("2026-11-18", {"2026-11-17": "complete"}), []),
+        (heard("2026-11-17", RAN), ["quiet"]),  # the machine said nothing any more
+        (heard("2026-11-20", {**RAN, "2026-11-17": "failed", "2026-11-18": "missed"}, ("night_late",)), ["quiet"]),
+        (heard("2026-11-20", {"2026-11-16": "failed", "2026-11-17": "running"}), ["quiet"]),
+        (heard("2026-11-20", {"2026-11-19": "complete"}, ("ris_silent", "no_images")), ["alarms"]),
+        (heard("2026-11-20", {}), []),  # before its first night
+    ],
+)
+def test_three_silent_nights_are_seen_within_the_month(told: Heard, rules: list[str]) -> None:
+    site = line("north", hub_month(row()))
+    monthly = replace(site, reasons=(Reason("silent_nights", {"nights": 3, "month": "2026-10"}), Reason("contract")))
+    (after,) = with_statuses(Portfolio((monthly,), ()), {"north": told}, TODAY).lines
+    # What the month said of its last nights is old news.
+    assert [reason.rule for reason in after.reasons] == [*rules, "contract"]
+    assert after.contact == told.received_at
+    for reason in after.reasons[:-1]:
+        for code in ("fr", "en"):
+            assert "%(" not in sentence(language(code), reason)
+    setting_up = replace(monthly, site=replace(SITE, stage="set_up"))
+    (waiting,) = with_statuses(Portfolio((setting_up,), ()), {"north": told}, TODAY).lines
+    assert [reason.rule for reason in waiting.reasons] == ["contract"]
+    assert with_statuses(Portfolio((monthly,), ()), {"south": told}, TODAY).lines == (monthly,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from starlette.testclient import TestClient
 
 from reports.web.app import create
 from reports.web.settings import WebSettings
-from warehouse import accounts, audit, connect, disclosure, hub_import, hub_sites, publish, signature
+from warehouse import accounts, audit, connect, disclosure, hub_import, hub_sites, publish, signature, status
 from warehouse.aggregates import GENESIS, LAYOUT, as_bytes
 from warehouse.app_store import AppStore
 from warehouse.audit import Actor
@@ -228,3 +229,36 @@ def test_the_quarterly_review_is_of_own_sites(persona: Persona, store: AppStore)
     assert 'href="/portfolio/review?quarter=2026-Q3"' in browser.get("/portfolio").text
     for query in ("", "?quarter=2026-Q9", "?quarter=2026-Q3&group=loire"):
         assert browser.get(f"/portfolio/review{query}").status_code == 400
+
+
+def test_a_sign_of_life_shows_on_the_page_of_the_site(store: AppStore, persona: Persona) -> None:
+    browser = persona("partnership_manager")
+    assert "Signe de vie" not in browser.get("/portfolio/sites/north").text
+    told = {
+        "schema": status.SCHEMA, "site": "north", "seq": 1, "made_on": "2026-11-20", "program": "0.1.0", "model": "m",
+        "model_version": "0.4.0", "nights": [{"day": "2026-11-19", "state": "complete"}], "alarms": ["ris_silent"],
+    }  # fmt: skip
+    text = status.as_payload(told)
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"north").digest())
+    made = Bundle("north", signature.public_text(key), text, signature.sign(key, text.encode()).hex())
+    assert status.take(store, {"north": made.key}, made, NOW) is None
+    page = browser.get("/portfolio/sites/north").text
+    assert "Signe de vie" in page or "Sign of life" in page
+    # The 24th: the nights of the 20th to the 23rd are missing. The rule can be set aside like the others.
+    reason = page.partition('class="reason"')[2].partition("</form>")[0]
+    assert re.search(r"\b4\b", reason) and 'name="rule" value="quiet"' in reason
+    assert 'name="rule" value="quiet"' in browser.get("/portfolio/attention").text
+
+
+def test_an_administrator_of_every_site_gives_roles_on_the_hub(store: AppStore, persona: Persona, post: Any) -> None:
+    browser = persona("administrator")
+    page = browser.get("/admin/users").text
+    offered = set(re.findall(r'value="(partnership_manager@[^"]+)"', page))
+    wanted = {f"partnership_manager@{place}" for place in ("group:armor", "group:loire", "north", "south", "east")}
+    assert wanted <= offered and 'value="clinician@group:armor"' not in page and 'value="clinician@east"' not in page
+    form = {"login": "h.roy", "name": "H. Roy", "language": "fr"}
+    assert post(browser, "/admin/users", **form, role="partnership_manager@group:armor").status_code == 200
+    account = accounts.by_login(store, "h.roy")
+    assert account and account.roles == {("partnership_manager", "group:armor")}
+    for role in ("partnership_manager@group:none", "partnership_manager@nowhere", "clinician@east"):
+        assert post(browser, "/admin/users", **{**form, "login": "x"}, role=role).status_code == 400

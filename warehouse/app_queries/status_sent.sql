@@ -1,0 +1,3 @@
+select seq, made_on, payload
+from status_sent
+where site = :site
