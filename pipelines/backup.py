@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -23,12 +24,13 @@ from typing import Any
 
 from pipelines import config as configuration
 from pipelines.config import Config
+from pipelines.config_hub import hub_store
 from pipelines.errors import BilanError
 from pipelines.init import FOLDERS
 from pipelines.source_settings import FolderSource
-from warehouse import backup, connect, publish
-from warehouse.errors import KeyFileError
-from warehouse.pseudonym import Pseudonymiser, read_key
+from warehouse import backup, connect, publish, signature
+from warehouse.errors import KeyFileError, WarehouseError
+from warehouse.pseudonym import Pseudonymiser, read_key, rotating
 
 FORM = 1
 MANIFEST = "manifest.json"
@@ -40,6 +42,10 @@ IMAGES = ("spool", "quarantine")
 LEFT_OUT = ("logs", "truth")
 _PUBLISHED = "data/published.duckdb"
 _WAREHOUSE = "data/warehouse.duckdb"
+_HUB = "data/hub.duckdb"
+_IDENTIFIED = "data/identified.sqlite"
+_KEY = re.compile(r"[0-9a-f]{64}")
+_SEAL = b"bilan-sealed-backup/1\n"
 _AUDIT_HEAD = "audit-head.json"
 
 
@@ -56,21 +62,28 @@ class Member:
     sha256: str
 
 
-def make(config: Config, target: Path, keys: Path | None = None, *, images: bool = False) -> dict[str, Any]:
+def make(
+    config: Config, target: Path, keys: Path | None = None, *, images: bool = False, recipient: str | None = None
+) -> dict[str, Any]:
     """Write the archive of a home to `target`, and the keys to `keys`; return what is in it and what is not.
 
-    Both files must not exist, are readable by their owner alone, and appear whole or not at all.
+    Both files must not exist, are readable by their owner alone, and appear whole or not at all. With a
+    `recipient` (a public key, see `recipient_key`) the archive of the keys is sealed, and the identified store is in it
+    instead of in the data.
 
     Raises
     ------
     BackupError
-        If a target exists or lies inside the home.
+        If a target exists or lies inside the home, or a key is being replaced.
     """
     for path in filter(None, (target, keys)):
         if path.exists():
             raise BackupError(f"{path} exists already: name a new file")
         if path.resolve().is_relative_to(config.home):
             raise BackupError(f"{path} lies inside the home: a back-up belongs elsewhere")
+    if recipient is not None and (keys is None or not _KEY.fullmatch(recipient)):
+        raise BackupError("the recipient is the public key that `bilan backup-key` prints, and goes with --keys")
+    before = _key_files(config)
     skipped = {*SECRETS, *LEFT_OUT, *(() if images else IMAGES)}
     taken_at = datetime.now(UTC)
     with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".bilan-backup-") as folder:
@@ -78,11 +91,19 @@ def make(config: Config, target: Path, keys: Path | None = None, *, images: bool
         copies = _copies(config, aside, skipped)
         names = sorted({*_names(config, skipped), *copies})
         files = {name: copies.get(name, config.home / name) for name in names}
-        members = _write(target, files, taken_at, "data")
-    in_keys: list[Member] = []
-    if keys is not None:
         secret = {name: config.home / name for top in SECRETS for name in _below(config.home, top)}
-        in_keys = _write(keys, secret, taken_at, "keys")
+        if recipient is not None and _IDENTIFIED in files:
+            secret[_IDENTIFIED] = files.pop(_IDENTIFIED)
+        in_keys: list[Member] = []
+        try:
+            members = _write(target, files, taken_at, "data")
+            if keys is not None:
+                in_keys = _write(keys, secret, taken_at, "keys", recipient)
+            _refuse_others(before, _key_files(config))
+        except BaseException:
+            for made in filter(None, (target, keys)):
+                made.unlink(missing_ok=True)
+            raise
     return {
         "archive": str(target),
         "files": len(members),
@@ -91,7 +112,35 @@ def make(config: Config, target: Path, keys: Path | None = None, *, images: bool
         "keys": str(keys) if keys else None,
         "key_files": len(in_keys),
         "images": images,
+        "sealed": recipient is not None,
     }
+
+
+def recipient_key(path: Path) -> str:
+    """Return the public half of the key in a file, which is made where there is none: back-ups are sealed to it."""
+    return signature.public_text(signature.opening_key(path))
+
+
+def _key_files(config: Config) -> dict[str, str]:
+    """Return the hash of each pseudonym key.
+
+    Raises
+    ------
+    BackupError
+        If a key is being replaced: of what is copied then, one part would be under another key than the rest.
+    """
+    if rotating(config.warehouse).exists() or any((config.home / "keys").glob("*.key.n*")):
+        raise BackupError(
+            "a pseudonym key is being replaced, or that was cut short: wait, or run the site's next night, which ends"
+            " it; then make the back-up"
+        )
+    found = sorted((config.home / "keys").glob("*.key"))
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def _refuse_others(before: Mapping[str, str], after: Mapping[str, str]) -> None:
+    if before != after:
+        raise BackupError("a key was replaced meanwhile: make the back-up once more")
 
 
 def _copies(config: Config, aside: Path, skipped: set[str]) -> dict[str, Path]:
@@ -105,6 +154,10 @@ def _copies(config: Config, aside: Path, skipped: set[str]) -> dict[str, Path]:
     head = config.home / _AUDIT_HEAD
     if head.exists():  # before the trail itself: a head beyond its end would look like rows cut off
         shutil.copyfile(head, copied(_AUDIT_HEAD))
+    hub = hub_store(config.home)
+    if hub.exists():
+        with backup.held(hub, copied(_HUB), config.machine.writer_wait_minutes, connect.HUB):
+            pass
     databases = [name for name in _names(config, skipped) if backup.is_sqlite(config.home / name)]
     if config.warehouse.exists():
         connect.migrate(config.warehouse, config.machine.writer_wait_minutes)
@@ -133,17 +186,20 @@ def _below(home: Path, top: str) -> Iterator[str]:
     for path in [start] if start.is_file() else sorted(start.rglob("*")):
         name = path.relative_to(home).as_posix()
         passing = path.name.endswith((".lock", ".publishing", "-wal", "-shm", "-journal", ".wal", ".part"))
-        if path.is_file() and not path.is_symlink() and not passing and name not in (_PUBLISHED, _WAREHOUSE):
+        if path.is_file() and not path.is_symlink() and not passing and name not in (_PUBLISHED, _WAREHOUSE, _HUB):
             yield name
 
 
-def _write(target: Path, files: Mapping[str, Path], taken_at: datetime, kind: str) -> list[Member]:
+def _write(
+    target: Path, files: Mapping[str, Path], taken_at: datetime, kind: str, recipient: str | None = None
+) -> list[Member]:
     aside = target.with_name(f".{target.name}.part")
     members: list[Member] = []
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w") as archive:
+            plain: Any = file if recipient is None else io.BytesIO()  # keys and links are few: nothing of them on disk
+            with tarfile.open(fileobj=plain, mode="w") as archive:
                 for name, path in files.items():
                     try:
                         mode = path.stat().st_mode & 0o777
@@ -154,6 +210,8 @@ def _write(target: Path, files: Mapping[str, Path], taken_at: datetime, kind: st
                 head = {"form": FORM, "kind": kind, "taken_at": taken_at.isoformat(), "version": version("bilan")}
                 content = json.dumps({**head, "files": listed}, indent=1).encode()
                 archive.addfile(_info(MANIFEST, len(content), 0o600), io.BytesIO(content))
+            if recipient is not None:
+                file.write(_SEAL + signature.seal(recipient, plain.getvalue(), signature.BACKUP))
             file.flush()
             os.fsync(file.fileno())
         aside.replace(target)
@@ -191,11 +249,12 @@ def _info(name: str, size: int, mode: int) -> tarfile.TarInfo:
     return info
 
 
-def restore(archive: Path, home: Path, keys: Path | None = None) -> dict[str, Any]:
+def restore(archive: Path, home: Path, keys: Path | None = None, opening: Path | None = None) -> dict[str, Any]:
     """Put a back-up in place of a home that is not there yet; return what it holds and what is lost since.
 
-    Every file is unpacked beside the home and compared with its hash, the databases are opened, and
-    the keys tried on the data, before anything takes its place.
+    `opening` is the file of the private key to which the archive of the keys was sealed. Every file is
+    unpacked beside the home and compared with its hash, the databases are opened, and the keys tried on the data,
+    before anything takes its place.
 
     Raises
     ------
@@ -209,7 +268,7 @@ def restore(archive: Path, home: Path, keys: Path | None = None) -> dict[str, An
     try:
         manifest = _unpack(archive, aside, "data")
         if keys is not None:
-            _unpack(keys, aside, "keys")
+            _unpack(keys, aside, "keys", opening)
         result = _open(aside, manifest)
         if home.exists():
             home.rmdir()
@@ -221,11 +280,26 @@ def restore(archive: Path, home: Path, keys: Path | None = None) -> dict[str, An
     return {"home": str(home), **result}
 
 
-def _unpack(archive: Path, folder: Path, kind: str) -> dict[str, Any]:
+def _opened(archive: Path, opening: Path | None) -> Any:
+    """Return an archive as a file, opened where it was sealed."""
+    file = archive.open("rb")
+    if file.read(len(_SEAL)) != _SEAL:
+        file.seek(0)
+        return file
+    with file:
+        if opening is None or not opening.is_file():
+            raise BackupError(f"{archive} is sealed: name the file of the key that opens it; not restored")
+        try:
+            return io.BytesIO(signature.unseal(signature.opening_key(opening), file.read(), signature.BACKUP))
+        except WarehouseError:
+            raise BackupError(f"{archive} was sealed for another key, or altered: not restored") from None
+
+
+def _unpack(archive: Path, folder: Path, kind: str, opening: Path | None = None) -> dict[str, Any]:
     found: dict[str, tuple[int, str]] = {}
     manifest: dict[str, Any] | None = None
     try:
-        with tarfile.open(archive, mode="r:") as file:
+        with _opened(archive, opening) as content_of, tarfile.open(fileobj=content_of, mode="r:") as file:
             for info in file:
                 content = file.extractfile(info) if info.isreg() else None
                 if content is None or not _plain(info.name):

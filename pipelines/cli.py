@@ -18,7 +18,7 @@ from pipelines.cli_labels import labels_app
 from pipelines.cli_measure import check_app, eval_app
 from pipelines.cli_messages import oppose, withdraw
 from pipelines.cli_month import month
-from pipelines.cli_operations import alarms, backfill, backup, restore, systemd
+from pipelines.cli_operations import alarms, backfill, backup, backup_key, restore, systemd
 from pipelines.cli_peers import peers_app
 from pipelines.cli_receive import receive_app
 from pipelines.cli_rights import erase, retention, rotate_key
@@ -55,6 +55,7 @@ app.command("month")(month)
 app.command()(backfill)
 app.command()(alarms)
 app.command()(backup)
+app.command()(backup_key)
 app.command()(restore)
 app.command()(systemd)
 app.add_typer(user_app, name="user")

@@ -101,6 +101,9 @@ def backup(
         Path | None, typer.Option("--keys", help="Archive of the keys, to be kept in another place than the data.")
     ] = None,
     images: Annotated[bool, typer.Option("--images", help="With spool and quarantine.")] = False,
+    recipient: Annotated[
+        str | None, typer.Option(help="Public key (`bilan backup-key`) to which keys and identified store are sealed.")
+    ] = None,
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
@@ -114,13 +117,15 @@ def backup(
     from pipelines import config  # noqa: PLC0415
 
     with clear_errors():
-        result = use_case.make(config.load(home), to, keys, images=images)
+        result = use_case.make(config.load(home), to, keys, images=images, recipient=recipient)
     if as_json:
         print_json(result)
         return
     say(f"{result['files']} files, {result['bytes'] / 1e6:.1f} MB in {to}")
     if keys is None:
         say("The keys are not in it. Keep a copy of keys/ (and tls/) apart, or name a file with --keys.")
+    elif recipient is not None:
+        say(f"{result['key_files']} files, keys and the identified store, sealed in {keys}.")
     else:
         say(f"{result['key_files']} keys, not encrypted, in {keys}: keep it apart from the data.")
     if not images:
@@ -131,6 +136,9 @@ def restore(
     archive: Annotated[Path, typer.Argument(help="What `bilan backup` wrote.")],
     home: Home = HOME,
     keys: Annotated[Path | None, typer.Option("--keys", help="The archive of the keys.")] = None,
+    opening_key: Annotated[
+        Path | None, typer.Option("--opening-key", help="The key that opens it, if it was sealed.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Restore a home where there is none: every file is compared with its hash first. Exit 1 if keys are missing.
@@ -140,7 +148,7 @@ def restore(
     from pipelines import backup as use_case  # noqa: PLC0415
 
     with clear_errors():
-        result = use_case.restore(archive, home, keys)
+        result = use_case.restore(archive, home, keys, opening_key)
     faulty = [*result["keys_missing"], *result["keys_wrong"]]
     if as_json:
         print_json(result)
@@ -158,6 +166,19 @@ def restore(
             word = "missing" if site in result["keys_missing"] else "another than that of the data"
             say(f"{site}: keys/{site}.key is {word}: put the right one there before the next night.")
     raise typer.Exit(1 if faulty else 0)
+
+
+def backup_key(
+    file: Annotated[Path, typer.Argument(help="File of the key; it is made (mode 0600) where there is none.")],
+) -> None:
+    """Print the public half of a key to which back-ups are sealed; keep its file where no back-up is.
+
+    Example: bilan backup-key /safe/bilan-backup.key
+    """
+    from pipelines import backup as use_case  # noqa: PLC0415
+
+    with clear_errors():
+        typer.echo(use_case.recipient_key(file))
 
 
 def systemd(

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from inference import dicom, hl7
 from inference.hl7 import Entry, Fact
 from inference.records import Demographics, Instance, OrderEvent, PatientMerge, Rejection, ReportEvent
-from pipelines import erasing, messages
+from pipelines import erasing, messages, recheck
 from pipelines.config import Config, Site
 from pipelines.errors import SourceUnreachableError
+from pipelines.recheck import Recheck
 from pipelines.source_settings import Source as Settings
 from pipelines.sources import connected
 from pipelines.sources.offered import Offered, Source
@@ -114,13 +115,15 @@ def take(
             continue
         source = connected.source(config, site, settings)
         read[settings.name] = False
+        look = recheck.begin(config, name, settings, days[-1], mask)
         try:
-            for chunk in chunks(_new(gate, source, days, places, images), CHUNK):
+            for chunk in chunks(_new(gate, source, days, places, images, look), CHUNK):
                 counts.update(_commit(config, gate, [gate.read(offered, settings) for offered in chunk]))
                 for offered in chunk:
                     source.done(offered)
                 if progress:
                     progress(f"{name}: {sum(counts.values())} {content} files and messages taken")
+            look.settle(config, source, lambda studies: identified.lookup(config.identified, name, studies))
             read[settings.name] = True
         except SourceUnreachableError as error:
             unreachable.append(str(error))
@@ -134,14 +137,17 @@ def take(
 
 
 def _new(
-    gate: Intake, source: Source, days: Sequence[date], places: set[tuple[str, str]], images: set[str]
+    gate: Intake, source: Source, days: Sequence[date], places: set[tuple[str, str]], images: set[str], look: Recheck
 ) -> Iterator[Offered]:
     for listed in source.changed(days):
         known = listed.instance_uid is not None and gate.mask.of("instance_uid", listed.instance_uid) in images
-        if known or gate.place(listed) in places:
+        again = known and look.again(listed)
+        if not again and (known or gate.place(listed) in places):
             source.done(listed)  # a run that broke off after its row was written did not get to it
             continue
         offered = source.fetch(listed)
+        if again:
+            look.fetched(listed, offered)
         if offered is not None and (offered.stamp == listed.stamp or gate.place(offered) not in places):
             yield offered
 

@@ -19,6 +19,9 @@ SourceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s\"'<>?#@]+[^\s\"'<>?#/@]$")]
 Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
 
+# PS3.5 6.2, value representation CS; no wildcard.
+BodyPart = Annotated[str, Field(pattern=r"^[A-Z0-9_]([A-Z0-9_ ]{0,14}[A-Z0-9_])?$")]
+
 Name = Annotated[str, Field(min_length=1)]
 State = Literal["preliminary", "final", "corrected", "withdrawn"]
 
@@ -128,7 +131,7 @@ class Secret(Strict):
 class Login(Strict):
     """How we sign in to a DICOMweb server: a bearer token, user and password, or a header of its own.
 
-    Never refreshed: a token must outlive a night.
+    A token in a file is read anew each night, and once the server answers 401: another program renews it there.
     """
 
     kind: Literal["bearer", "basic", "header"]
@@ -148,7 +151,9 @@ class Login(Strict):
 class Remote(Strict):
     """What sources that ask a PACS share: how far back each night looks, and how patient they are.
 
-    `attempts` are made of each question, with a growing pause between them.
+    `attempts` are made of each question, with a growing pause between them. `body_parts`: values of
+    BodyPartExamined to query for, where the PACS knows it of every series. `compare_days`: images of the last so
+    many days are fetched anew each night and compared. `withdraw_deleted`: a study that the PACS deleted is taken back.
     """
 
     name: SourceName
@@ -156,6 +161,9 @@ class Remote(Strict):
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     attempts: Annotated[int, Field(ge=1, le=10)] = 4
     maximum_object_mb: Annotated[int, Field(ge=1, le=2048)] = 128
+    body_parts: tuple[BodyPart, ...] = ()
+    compare_days: Annotated[int, Field(ge=0, le=60)] = 0
+    withdraw_deleted: bool = False
 
     @property
     def content(self) -> Literal["dicom"]:

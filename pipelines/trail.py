@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pipelines.config import Config
 from pipelines.config_web import app_key
-from warehouse import audit_retention
+from warehouse import audit, audit_retention
 from warehouse.app_store import AppStore
 from warehouse.audit import Actor
 from warehouse.audit_retention import Expired
@@ -26,6 +28,13 @@ def key(config: Config) -> bytes:
     if not path.exists():
         write_key(path)
     return read_key(path)
+
+
+def note(config: Config, event: str, site: str, detail: Mapping[str, Any], now: datetime) -> None:
+    """Append what a night, a command or the alarms did to the audit trail; `detail` holds counts and our own words."""
+    store = AppStore(config.app_store)
+    store.migrate()
+    audit.record(store, event, Actor("", "command line", now, site), detail=detail)
 
 
 def prune(config: Config, *, dry_run: bool = False) -> Expired:

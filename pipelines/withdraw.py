@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.config import Config
 from pipelines.intake import writer
+from pipelines.trail import note
 from warehouse import connect, withdrawals
 from warehouse.pseudonym import Pseudonymiser, read_key
 
@@ -37,6 +38,9 @@ def withdraw(config: Config, site: str, data: bytes, undo: bool = False) -> dict
             changed = withdrawals.restore(connection, site, studies)
         else:
             changed = withdrawals.withdraw(connection, site, studies, datetime.now(UTC), mask.key_id)
+    if changed:
+        detail = {"studies": changed}
+        note(config, "study_restored" if undo else "study_withdrawn", site, detail, datetime.now(UTC))
     unknown = [number for number, row in enumerate(found, start=2) if not row]
     return {"site": site, "read": len(named), "changed": changed, "unknown_lines": unknown}
 

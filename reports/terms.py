@@ -99,6 +99,10 @@ TERMS: dict[str, dict[str, str]] = {
         "patient_erased": "patient erased",
         "key_rotated": "pseudonym key replaced",
         "data_retired": "data removed after their time",
+        "study_withdrawn": "studies taken back",
+        "study_restored": "studies taken back count again",
+        "alarm_raised": "alarm raised",
+        "alarm_ended": "alarm over",
     },
     "ai_result": {
         "positive": "positive",

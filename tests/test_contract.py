@@ -36,6 +36,7 @@ RECORDS: dict[str, Any] = {
     "patient_merge": records.PatientMerge,
     "opposition": records.Opposition,
     "withdrawn_study": rows.WithdrawnStudyRow,
+    "listed_study": rows.ListedStudyRow,
     "demographic": rows.DemographicRow,
     "person": rows.PersonRow,
     "site": SiteFacts,

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from warehouse.app_store import AppStore, as_text, as_time, change, rows
+from warehouse.audit import Actor, append
 
 # Columns that name an alarm.
 _KEY = ("site", "cause", "subject", "opened_at")
@@ -43,13 +44,22 @@ class Alarm:
 
 
 def settle(store: AppStore, site: str, causes: Sequence[Cause], now: datetime) -> None:
-    """Open what is new among the causes there now, keep what is there still, end what is gone."""
+    """Open what is new among the causes there now, keep what is there still, end what is gone; audit both."""
     with store.writing() as connection:
+        before = _there(connection, site)
         for cause in causes:
             given = {"site": site, "cause": cause.cause, "subject": cause.subject, "now": as_text(now)}
             change(connection, "alarm_open", {**given, "figures": json.dumps(cause.figures or {}, sort_keys=True)})
         there = [f"{cause.cause}/{cause.subject}" for cause in causes]
         change(connection, "alarm_end", {"site": site, "now": as_text(now), "there": json.dumps(there)})
+        after, by = _there(connection, site), Actor("", "alarms", now, site)
+        for event, alarms_now in (("alarm_raised", after - before), ("alarm_ended", before - after)):
+            for name, subject in sorted(alarms_now):
+                append(connection, event, by, detail={"cause": name, "subject": subject})
+
+
+def _there(connection: sqlite3.Connection, site: str) -> set[tuple[str, str]]:
+    return {(row["cause"], row["subject"]) for row in rows(connection, "alarm_there", {"site": site})}
 
 
 def alarms(connection: sqlite3.Connection, site: str, most: int = 20) -> list[Alarm]:

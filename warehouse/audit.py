@@ -55,6 +55,10 @@ KINDS: Mapping[str, Kind] = {
     "patient_erased": Kind("110110", "", "D"),
     "key_rotated": Kind("110113", "", "U"),
     "data_retired": Kind("110110", "", "D"),
+    "study_withdrawn": Kind("110110", "", "U"),
+    "study_restored": Kind("110110", "", "U"),
+    "alarm_raised": Kind("110100", "", "E"),
+    "alarm_ended": Kind("110100", "", "E"),
     # 110114 User Authentication: 110122 Login, 110123 Logout
     "signed_in": Kind("110114", "110122", "E"),
     "signed_out": Kind("110114", "110123", "E"),

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.connect import writer
+from warehouse.connect import SITES, writer
 from warehouse.publish import copy_whole
 from warehouse.statement import statement
 
@@ -22,8 +22,8 @@ _WAIT_SECONDS = 60.0
 
 
 @contextmanager
-def held(warehouse: Path, target: Path, wait_minutes: float = 30.0) -> Iterator[None]:
-    """Copy the warehouse to `target`, and let no night write while the block copies what belongs to it.
+def held(warehouse: Path, target: Path, wait_minutes: float = 30.0, schema: str = SITES) -> Iterator[None]:
+    """Copy the warehouse (or a hub's) to `target`, and let nobody write while the block copies what belongs to it.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def held(warehouse: Path, target: Path, wait_minutes: float = 30.0) -> Iterator[
     WarehouseError
         If it cannot be copied.
     """
-    with writer(warehouse, wait_minutes) as connection:
+    with writer(warehouse, wait_minutes, schema) as connection:
         connection.execute("checkpoint")
         copy_whole(warehouse, target)
         yield

@@ -60,6 +60,7 @@ TABLES = frozenset(
         "person",
         "opposition",
         "withdrawn_study",
+        "listed_study",
         "demographic",
         "audit_sample",
         "report_reading",

@@ -157,6 +157,20 @@ class DemographicRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ListedStudyRow:
+    """What a PACS listed last of a study that was taken from it."""
+
+    site: str
+    source: str
+    study_uid: str
+    day: date
+    content_id: str
+    missing_since: date | None
+    withdrawn: bool
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawnStudyRow:
     """A study that a person took back. Time UTC."""
 

@@ -24,6 +24,7 @@ _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 BY_SITE = b"bilan aggregates, signed by the site\n"
 BY_HUB = b"bilan return, signed by the hub\n"
 _SEALED = b"bilan aggregates, sealed for the hub"
+BACKUP = b"bilan back-up, sealed for its keeper"
 
 
 class SealError(WarehouseError):
@@ -75,13 +76,13 @@ def signed_by(public: str, content: bytes, signature: bytes, purpose: bytes = BY
     return True
 
 
-def seal(public: str, content: bytes) -> bytes:
-    """Return content that the holder of the hub's key alone can open."""
-    return _SUITE.encrypt(content, X25519PublicKey.from_public_bytes(bytes.fromhex(public)), info=_SEALED)
+def seal(public: str, content: bytes, purpose: bytes = _SEALED) -> bytes:
+    """Return content that the holder of the private half alone can open: the hub's key, or a back-up's."""
+    return _SUITE.encrypt(content, X25519PublicKey.from_public_bytes(bytes.fromhex(public)), info=purpose)
 
 
-def unseal(key: X25519PrivateKey, content: bytes) -> bytes:
-    """Open what `seal` closed.
+def unseal(key: X25519PrivateKey, content: bytes, purpose: bytes = _SEALED) -> bytes:
+    """Open what `seal` closed for the same purpose.
 
     Raises
     ------
@@ -89,6 +90,6 @@ def unseal(key: X25519PrivateKey, content: bytes) -> bytes:
         If it was sealed for another key, or altered.
     """
     try:
-        return _SUITE.decrypt(content, key, info=_SEALED)
+        return _SUITE.decrypt(content, key, info=purpose)
     except (InvalidTag, ValueError):
-        raise SealError("sealed for another hub, or altered on the way") from None
+        raise SealError("sealed for another key, or altered on the way") from None

@@ -28,6 +28,11 @@ def withdraw(connection: DuckDBPyConnection, site: str, studies: Iterable[str], 
     return load(connection, "withdrawn_study", rows)
 
 
+def withdrawn(connection: DuckDBPyConnection, site: str) -> set[str]:
+    """Return the studies (pseudonyms) that are taken back now."""
+    return {study for (study,) in connection.execute(statement("withdrawn_studies"), {"site": site}).fetchall()}
+
+
 def restore(connection: DuckDBPyConnection, site: str, studies: Iterable[str]) -> int:
     """Undo withdrawals; returns how many there were."""
     given = {"site": site, "studies": list(studies)}

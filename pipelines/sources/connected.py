@@ -36,7 +36,7 @@ def source(config: Config, site: Site, settings: Settings) -> Source:
 def pacs(config: Config, site: Site, settings: DicomwebSource | DimseSource) -> Dicomweb | Dimse:
     """Return a source that asks a PACS; the libraries for it are loaded only now."""
     landing = Landing(settings.name, config.landing(site.site, settings.name))
-    wanted = Wanted(site.scope.modalities, site.scope.regions)
+    wanted = Wanted(site.scope.modalities, site.scope.regions, settings.body_parts, settings.compare_days)
     if isinstance(settings, DicomwebSource):
         from pipelines.sources import dicomweb, http  # noqa: PLC0415
 

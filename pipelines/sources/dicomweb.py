@@ -8,7 +8,8 @@ DICOM PS3.18 10.6 (search transaction), 10.4 (retrieve transaction).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -34,6 +35,10 @@ TAGS = {
     "SOPClassUID": "00080016",
     "Modality": "00080060",
     "BodyPartExamined": "00180015",
+    "PatientID": "00100020",
+    "PatientBirthDate": "00100030",
+    "PatientSex": "00100040",
+    "AccessionNumber": "00080050",
 }
 # After so many objects in a row that it did not hand over, the server is taken for broken.
 MOST_FAILURES = 5
@@ -48,12 +53,13 @@ class Dicomweb:
     landing: Landing
     wanted: Wanted
     failures: int = field(default=0)
+    heard: listing.Heard = field(default_factory=listing.Heard)
 
     def changed(self, days: Sequence[date]) -> Iterator[Offered]:
         """List the images of these days, of some before, and of all since the server last answered."""
         self.landing.prepare()
         asked = self.landing.days(days, self.settings.look_back_days)
-        yield from listing.walk(self, self.landing, self.wanted, asked)
+        yield from listing.walk(self, self.landing, self.wanted, asked, self.heard)
         self.landing.answered(asked)
 
     def fetch(self, offered: Offered) -> Offered | None:
@@ -94,9 +100,14 @@ class Dicomweb:
         """List the studies of a local day with a series of this modality."""
         return self._pages("studies", {"StudyDate": f"{day:%Y%m%d}", "ModalitiesInStudy": modality}, whole=False)
 
-    def series(self, study_uid: str, modality: str) -> Iterator[Attributes]:
-        """List the series of a study that are of this modality, with their body part."""
-        query = {"Modality": modality, "includefield": TAGS["BodyPartExamined"]}
+    def holds(self, study_uid: str) -> bool:
+        """Say whether the server has this study, of whatever day and modality."""
+        return bool(self._page("studies", {"StudyInstanceUID": study_uid, "limit": "1", "offset": "0"}))
+
+    def series(self, study_uid: str, modality: str, body_part: str) -> Iterator[Attributes]:
+        """List the series of a study that are of this modality (and body part), with their body part."""
+        part = {"BodyPartExamined": body_part} if body_part else {"includefield": TAGS["BodyPartExamined"]}
+        query = {"Modality": modality, **part}
         return self._pages(f"studies/{study_uid}/series", query, whole=True)
 
     def instances(self, study_uid: str, series_uid: str) -> Iterator[Attributes]:
@@ -182,26 +193,40 @@ def session(name: str, login: Login | None, secured: Tls | None, home: Path) -> 
         if secured.certificate is not None and secured.key is not None:
             made.cert = (str(home / secured.certificate), str(home / secured.key))
     if login is not None:
-        made.auth = _auth(login, _secret(name, login, home))
+        made.auth = _auth(login, lambda: _secret(name, login, home))
     return made
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Header(AuthBase):
+    """A secret in a header; `read` gives it as it stands now."""
+
     name: str
-    value: str
+    before: str
+    read: Callable[[], str]
+    secret: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.secret = self.read()
 
     def __call__(self, request: Any) -> Any:
-        request.headers[self.name] = self.value
+        request.headers[self.name] = f"{self.before}{self.secret}"
         return request
 
+    def renewed(self) -> bool:
+        """Read the secret again; say whether it is another one."""
+        used = self.secret
+        with suppress(SourceUnreachableError):  # it is just being written: the one that we have
+            self.secret = self.read()
+        return self.secret != used
 
-def _auth(login: Login, secret: str) -> AuthBase:
+
+def _auth(login: Login, read: Callable[[], str]) -> AuthBase:
     if login.kind == "basic":
-        return HTTPBasicAuth((login.user or "").encode(), secret.encode())
+        return HTTPBasicAuth((login.user or "").encode(), read().encode())
     if login.kind == "bearer":
-        return _Header("Authorization", f"Bearer {secret}")
-    return _Header(login.header or "", secret)
+        return _Header("Authorization", "Bearer ", read)
+    return _Header(login.header or "", "", read)
 
 
 def _secret(name: str, login: Login, home: Path) -> str:

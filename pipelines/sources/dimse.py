@@ -76,6 +76,7 @@ class Dimse:
     refused: str | None = None
     failures: int = 0
     asked: set[str] = field(default_factory=set)
+    heard: listing.Heard = field(default_factory=listing.Heard)
     transfer: Transfer = field(default_factory=lambda: Transfer("", 0))
 
     def changed(self, days: Sequence[date]) -> Iterator[Offered]:
@@ -87,7 +88,7 @@ class Dimse:
         with ExitStack() as running:
             running.callback(self.close)
             self._listen(running)
-            yield from listing.walk(self, self.landing, self.wanted, asked)
+            yield from listing.walk(self, self.landing, self.wanted, asked, self.heard)
         yield from self._refusals()
         self.landing.answered(asked)
 
@@ -112,12 +113,20 @@ class Dimse:
 
     def studies(self, day: date, modality: str) -> list[Attributes]:
         """List the studies of a local day with a series of this modality."""
-        return self._find("STUDY", StudyDate=f"{day:%Y%m%d}", ModalitiesInStudy=modality, StudyInstanceUID="")
+        told = dict.fromkeys(listing.CORRECTED, "")
+        return self._find("STUDY", StudyDate=f"{day:%Y%m%d}", ModalitiesInStudy=modality, StudyInstanceUID="", **told)
 
-    def series(self, study_uid: str, modality: str) -> list[Attributes]:
-        """List the series of a study that are of this modality, with their body part."""
+    def holds(self, study_uid: str) -> bool:
+        """Say whether the PACS has this study, of whatever day and modality."""
+        try:
+            return bool(self._find("STUDY", StudyInstanceUID=study_uid))
+        finally:
+            self.close()
+
+    def series(self, study_uid: str, modality: str, body_part: str) -> list[Attributes]:
+        """List the series of a study that are of this modality (and body part), with their body part."""
         return self._find(
-            "SERIES", StudyInstanceUID=study_uid, Modality=modality, SeriesInstanceUID="", BodyPartExamined=""
+            "SERIES", StudyInstanceUID=study_uid, Modality=modality, SeriesInstanceUID="", BodyPartExamined=body_part
         )
 
     def instances(self, study_uid: str, series_uid: str) -> list[Attributes]:

@@ -154,6 +154,9 @@ class Web:
 
     def _judge(self, response: requests.Response) -> None:
         status = response.status_code
+        renewed = getattr(self.session.auth, "renewed", None)
+        if status == 401 and renewed is not None and renewed():
+            raise BrokenAnswerError  # the token was renewed while we worked: once more, with the new one
         if status in (401, 403, 407):
             raise SourceUnreachableError(f"source {self.name}: the server refuses us; see login and its secret")
         if 300 <= status < 400:

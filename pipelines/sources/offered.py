@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,8 @@ class Offered:
     """One file of a source. `place` is its path in the source; `stamp` tells a changed file from the same.
 
     Of a remote object, `path` is where it lies once fetched, and the UIDs are those under which the PACS
-    lists it. `refusal` is the reason code of what never became a file: then
+    lists it, `told` is what it lists of patient and examination, and `compare` asks to fetch it although it was
+    fetched before. `refusal` is the reason code of what never became a file: then
     `path` is a small record of it.
     """
 
@@ -26,6 +27,8 @@ class Offered:
     study_uid: str | None = None
     series_uid: str | None = None
     refusal: str | None = None
+    told: str = field(default="", repr=False)
+    compare: bool = False
 
 
 class Source(Protocol):

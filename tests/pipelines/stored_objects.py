@@ -22,6 +22,8 @@ class Stored:
     sop_class: str = DX
     part: str = "HAND"
     pixels: int = 64
+    patient: str = "CANARI1"
+    grey: int = 0
 
     @property
     def series(self) -> str:
@@ -37,7 +39,7 @@ class Stored:
         ds.StudyInstanceUID, ds.SeriesInstanceUID = self.study, self.series
         ds.PatientName, ds.PatientID, ds.Modality, ds.BodyPartExamined = (
             "CANARI^NOM",
-            "CANARI1",
+            self.patient,
             self.modality,
             self.part,
         )
@@ -46,7 +48,7 @@ class Stored:
         ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
         ds.BitsAllocated = ds.BitsStored = 8
         ds.HighBit, ds.PixelRepresentation = 7, 0
-        ds.PixelData = bytes(self.pixels * self.pixels)
+        ds.PixelData = bytes([self.grey]) * (self.pixels * self.pixels)
         ds["PixelData"].VR = "OW"
         ds.file_meta = FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"

@@ -7,15 +7,17 @@ import json
 import sqlite3
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines import backup, config, users
+from pipelines import backup, config, doctor, users
 from pipelines.backup import BackupError
 from pipelines.config import Config
+from pipelines.config_hub import hub_store
 from reports import kpi
 from warehouse import audit, connect, identified, pseudonym
 from warehouse.app_store import AppStore
@@ -129,6 +131,97 @@ def test_keys_that_are_missing_or_others_are_told(tmp_path: Path, home: Config) 
         assert load(connection, "ledger", [row]) == 1
     backup.make(home, tmp_path / "data2.tar", tmp_path / "keys.tar")
     assert backup.restore(tmp_path / "data2.tar", tmp_path / "b", tmp_path / "keys.tar")["keys_wrong"] == ["tiny"]
+
+
+def test_the_doctor_tells_that_the_restored_key_is_not_the_warehouses(tmp_path: Path, home: Config) -> None:
+    name, at = "cd" * 16, datetime(2026, 6, 1, tzinfo=UTC)
+    mine = pseudonym.Pseudonymiser(pseudonym.read_key(home.key("tiny"))).key_id
+    with connect.writer(home.warehouse) as connection:
+        row = LedgerRow(
+            "tiny", name, "dicom", "a", at.date(), at, name, "1", name, "accepted", (), None, None, None, mine
+        )
+        assert load(connection, "ledger", [row]) == 1
+    backup.make(home, tmp_path / "data.tar", tmp_path / "keys.tar")
+    backup.restore(tmp_path / "data.tar", tmp_path / "new", tmp_path / "keys.tar")
+    again = config.load(tmp_path / "new")
+    assert [result.ok for result in doctor.keys(again)] == [True]
+    again.key("tiny").unlink()
+    pseudonym.write_key(again.key("tiny"))
+    (result,) = doctor.keys(again)
+    assert (result.ok, result.found) == (False, "not the warehouse's")
+    assert "of one back-up" in result.remedy
+
+
+def test_keys_and_links_can_be_sealed_and_are_opened_by_one_key_alone(tmp_path: Path, home: Config) -> None:
+    data, keys, mine, other = (tmp_path / name for name in ("data.tar", "keys.sealed", "mine.key", "other.key"))
+    public = backup.recipient_key(mine)
+    assert public == backup.recipient_key(mine) and mine.stat().st_mode & 0o077 == 0
+    assert backup.make(home, data, keys, recipient=public)["sealed"]
+    secret = home.key("tiny").read_bytes().strip()
+    for archive in (data, keys):
+        content = archive.read_bytes()
+        assert secret not in content and b"1.2.3" not in content, "neither the key nor a real identifier"
+    assert "data/identified.sqlite" not in names(data)
+    backup.recipient_key(other)
+    for opening in (None, other, tmp_path / "absent.key"):
+        with pytest.raises(BackupError, match=r"sealed.*not restored"):
+            backup.restore(data, tmp_path / "new", keys, opening)
+        assert not (tmp_path / "new").exists() and not (tmp_path / "absent.key").exists()
+    harmed = tmp_path / "harmed.sealed"
+    harmed.write_bytes(keys.read_bytes()[:-1] + b"\0")
+    with pytest.raises(BackupError, match="altered"):
+        backup.restore(data, tmp_path / "new", harmed, mine)
+    assert backup.restore(data, tmp_path / "new", keys, mine)["keys_missing"] == []
+    again = config.load(tmp_path / "new")
+    assert again.key("tiny").read_bytes() == home.key("tiny").read_bytes()
+    name = pseudonym.Pseudonymiser(pseudonym.read_key(again.key("tiny"))).of("study_uid", "1.2.3")
+    assert identified.lookup(again.identified, "tiny", [name])[name].study_uid == "1.2.3"
+
+
+def test_a_recipient_goes_with_keys_and_is_a_key(tmp_path: Path, home: Config) -> None:
+    for keys, recipient in ((None, "ab" * 32), (tmp_path / "keys.tar", "no key")):
+        with pytest.raises(BackupError, match="public key"):
+            backup.make(home, tmp_path / "data.tar", keys, recipient=recipient)
+
+
+@pytest.mark.parametrize("left", ["keys/tiny.key.new", "keys/tiny.key.next", "data/warehouse.duckdb.rotating"])
+def test_no_backup_while_a_key_is_being_replaced(tmp_path: Path, home: Config, left: str) -> None:
+    (home.home / left).write_text("passing")
+    with pytest.raises(BackupError, match="being replaced"):
+        backup.make(home, tmp_path / "data.tar", tmp_path / "keys.tar")
+    assert not list(tmp_path.glob("*.tar"))
+
+
+def test_a_key_replaced_while_the_archives_are_written_voids_both(
+    tmp_path: Path, home: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = backup._write
+
+    def slow(target: Path, files: Any, taken_at: datetime, kind: str, recipient: str | None = None) -> Any:
+        made = write(target, files, taken_at, kind, recipient)
+        if kind == "data":
+            home.key("tiny").unlink()
+            pseudonym.write_key(home.key("tiny"))
+        return made
+
+    monkeypatch.setattr(backup, "_write", slow)
+    with pytest.raises(BackupError, match="once more"):
+        backup.make(home, tmp_path / "data.tar", tmp_path / "keys.tar")
+    assert not list(tmp_path.glob("*.tar"))
+
+
+def test_a_hub_is_copied_under_its_own_lock(tmp_path: Path, home: Config) -> None:
+    store = hub_store(home.home)
+    connect.migrate(store, 1, connect.HUB)
+    impatient = replace(home, machine=home.machine.model_copy(update={"writer_wait_minutes": 0.001}))
+    with connect.lock(store), pytest.raises(WarehouseError):
+        backup.make(impatient, tmp_path / "data.tar")
+    assert not (tmp_path / "data.tar").exists()
+    backup.make(home, tmp_path / "data.tar")
+    assert "data/hub.duckdb" in names(tmp_path / "data.tar")
+    backup.restore(tmp_path / "data.tar", tmp_path / "new")
+    with connect.writer(hub_store(tmp_path / "new"), 1, connect.HUB) as connection:
+        assert connection.execute("select count(*) from duckdb_tables()").fetchall()[0][0] > 2
 
 
 def test_nothing_is_overwritten(tmp_path: Path, home: Config) -> None:

@@ -56,8 +56,13 @@ TAGS = {
     "sop_class": ("00080016", "UI"),
     "modality": ("00080060", "CS"),
     "part": ("00180015", "CS"),
+    "patient": ("00100020", "LO"),
 }
-LEVELS = {1: ("study",), 3: ("study", "series", "modality", "part"), 5: ("study", "series", "uid", "sop_class")}
+LEVELS = {
+    1: ("study", "patient"),
+    3: ("study", "series", "modality", "part"),
+    5: ("study", "series", "uid", "sop_class"),
+}
 
 
 @dataclass
@@ -85,10 +90,13 @@ class Pacs:
     url: str = ""
     asked: list[str] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
+    last: str | None = None
 
     def answer(self, parts: list[str], query: dict[str, str]) -> Answer:
         found = [item for item in self.objects if len(parts) < 2 or item.study == parts[1]]
         found = [item for item in found if len(parts) < 4 or item.series == parts[3]]
+        found = [item for item in found if query.get("StudyInstanceUID") in (None, item.study)]
+        found = [item for item in found if query.get("BodyPartExamined") in (None, item.part)]
         if "StudyDate" in query and query["StudyDate"] != f"{DAY:%Y%m%d}":
             found = []
         wanted = query.get("ModalitiesInStudy") or query.get("Modality")
@@ -132,6 +140,7 @@ def pacs(  # noqa: C901 - one server, with all its ways
             split = urlsplit(self.path)
             peer.asked.append(split.path)
             peer.authorizations.add(self.headers["Authorization"])
+            peer.last = self.headers["Authorization"]
             answer = peer.answer(split.path.strip("/").split("/")[1:], dict(parse_qsl(split.query)))
             self.send_response(answer.status)
             self.send_header("Content-Type", answer.kind)
@@ -591,3 +600,37 @@ def test_a_secret_from_the_environment_and_its_absence(
         monkeypatch.delenv("BILAN_TEST_PACS")
         with pytest.raises(SourceUnreachableError, match="its secret cannot be read"):
             take(loaded)
+
+
+def test_a_token_that_is_renewed_during_the_night_is_read_again(make: Callable[..., Config], tmp_path: Path) -> None:
+    file, valid = tmp_path / "home" / "keys" / "pacs", [f"Bearer {SECRET}"]
+
+    def expiring(parts: list[str], query: dict[str, str], answer: Answer) -> None:
+        if len(parts) == 6 and valid == [f"Bearer {SECRET}"]:
+            valid[0] = "Bearer CANARI-renewed"
+            file.write_text("CANARI-renewed\n")
+        if peer.last != valid[0]:
+            answer.status, answer.body = 401, b""
+
+    with pacs(day(), expiring) as peer:
+        loaded = make(peer)
+        take(loaded)
+        assert ledger(loaded) == {ACCEPTED: 6}
+        # A token that nobody renewed is not sent again and again.
+        valid[0], asked = "Bearer CANARI-another", len(peer.asked)
+        with pytest.raises(SourceUnreachableError, match="refuses us"):
+            take(loaded, DAY + timedelta(days=1))
+        assert len(peer.asked) == asked + 1
+
+
+def test_a_redirected_listing_is_noted_as_a_failure_of_the_source(make: Callable[..., Config]) -> None:
+    def elsewhere(_parts: list[str], _query: dict[str, str], answer: Answer) -> None:
+        answer.status, answer.headers = 302, {"Location": "http://127.0.0.1:1/"}
+
+    with pacs(day(), elsewhere) as peer:
+        loaded = make(peer)
+        night.take_images(loaded, "essai", [DAY])
+    with connect.writer(loaded.warehouse, 1) as connection:
+        state = connection.execute("select source, failing_since is not null from source_state").fetchall()
+        failure = connection.execute("select step, error from night_failure").fetchall()
+    assert (state, failure) == ([("pacs", True)], [("study", "SOURCE_UNREACHABLE")])

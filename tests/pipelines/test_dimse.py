@@ -68,12 +68,15 @@ class Pacs:
             found = [
                 item
                 for item in found
-                if asked.StudyDate == f"{DAY:%Y%m%d}" and asked.ModalitiesInStudy == item.modality
+                if asked.get("StudyDate", f"{DAY:%Y%m%d}") == f"{DAY:%Y%m%d}"
+                and asked.get("ModalitiesInStudy", item.modality) == item.modality
+                and asked.StudyInstanceUID in (None, "", item.study)
             ]
         else:
             found = [item for item in found if item.study == asked.StudyInstanceUID]
         if level == "SERIES":
             found = [item for item in found if item.modality == asked.Modality]
+            found = [item for item in found if asked.BodyPartExamined in ("", None, item.part)]
         rows = {getattr(item, KEYS[level]): self.row(level, item) for item in found}
         for row in self.twist(level, list(rows.values())):
             yield 0xFF00, row
@@ -82,6 +85,8 @@ class Pacs:
         ds = Dataset()
         ds.QueryRetrieveLevel = level
         ds.StudyInstanceUID = item.study
+        if level == "STUDY":
+            ds.PatientID = item.patient
         if level == "SERIES":
             ds.SeriesInstanceUID, ds.Modality, ds.BodyPartExamined = item.series, item.modality, item.part
         if level == "IMAGE":

@@ -1,0 +1,3 @@
+select study_uid
+from withdrawn_study
+where site = $site;
