@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,24 @@ import numpy.typing as npt
 
 from inference import bundle
 from inference.errors import BundleError
-from inference.training import dataset, loop
+from inference.training import crossfit, dataset, loop
 from inference.training.finish import finish
 from inference.training.loop import TrainingError
-from inference.training.recipe import REFINEMENT, Recipe
+from inference.training.recipe import RECIPES, REFINEMENT, Recipe
 
 EXAMPLES = """examples:
-  first training, from ImageNet weights, at 256 to 384 pixels:
-    python -m inference.training --data fracatlas --out first --version 0.3.0
+  from ImageNet weights, at 256 to 448 pixels, after a cross-validation (what made 0.5.0):
+    python -m inference.training --data fracatlas --out one --version 0.5.0
 
-  further training of that bundle, at 448 pixels, on the same folds:
+  without a cross-validation, at 256 to 384 pixels (what made 0.3.0), then further at 448 pixels (0.4.0):
+    python -m inference.training --data fracatlas --out first --recipe plain --version 0.3.0
     python -m inference.training --data fracatlas --out further --start first/bundle --version 0.4.0
 
   after a kill, the same command with --resume; it goes on after the last whole epoch:
     python -m inference.training --data fracatlas --out further --start first/bundle --version 0.4.0 --resume
 
   at most two hours of it now, the rest another night (with --resume):
-    python -m inference.training --data fracatlas --out first --hours 2
+    python -m inference.training --data fracatlas --out one --hours 2
 
 written to --out: bundle/ (model.json, weights, MODEL_CARD.md), report.json and report.md (what was
 done and measured), curve.png (learning curve), held_out.csv (manifest of the images never trained
@@ -41,15 +43,18 @@ def main() -> None:
     """Parse the command line and train; what an operator can mend is said in one sentence."""
     arguments = command_line().parse_args()
     try:
-        start = arguments.start and bundle.load(arguments.start) and bundle.describe(arguments.start)
+        recipe = REFINEMENT if arguments.start else RECIPES[arguments.recipe]
+        if arguments.start:
+            bundle.load(arguments.start)
+            recipe = replace(recipe, start=earlier(bundle.describe(arguments.start), recipe))
         run(
-            continued(start) if start else Recipe(),
+            recipe,
             arguments.data,
             arguments.out,
             resume=arguments.resume,
             hours=arguments.hours,
             version=arguments.version,
-            weights=arguments.start / start["weights"] if start else None,
+            weights=arguments.start / bundle.describe(arguments.start)["weights"] if arguments.start else None,
         )
     except (BundleError, TrainingError) as error:
         sys.exit(f"error: {error}")
@@ -65,6 +70,12 @@ def command_line() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder with labels.csv, images/ and boxes_yolo/")
     parser.add_argument("--out", type=Path, required=True, help="folder for all results; made if missing")
+    parser.add_argument(
+        "--recipe",
+        choices=tuple(RECIPES),
+        default="regularised",
+        help="settings of a run from ImageNet weights (default: regularised)",
+    )
     parser.add_argument("--start", type=Path, help="train this bundle further (same folds) instead of ImageNet weights")
     parser.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in --out; give the other options as before"
@@ -74,23 +85,28 @@ def command_line() -> argparse.ArgumentParser:
     return parser
 
 
-def continued(start: dict[str, Any]) -> Recipe:
-    """Return the recipe of training a bundle further.
+def earlier(described: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    """Return what ``model.json`` will say of the bundle that a run starts from.
+
+    Parameters
+    ----------
+    described
+        That bundle's own ``model.json``.
 
     Raises
     ------
     TrainingError
-        The bundle was not made by this program, or its own folds are not those of the recipe, so
-        that it may have seen the test fold.
+        It was not made by this program, or its own folds are not those of the recipe, so that it may
+        have seen the test fold.
     """
-    if start["format"] != "safetensors":
+    if described["format"] != "safetensors":
         raise TrainingError("only a bundle of this program's own network can be trained further: choose another one")
     folds = ("train_folds", "calibration_folds", "test_folds")
-    earlier = start["training"]["recipe"]
-    if any(tuple(earlier.get(name, ())) != getattr(REFINEMENT, name) for name in folds):
+    made = described["training"]["recipe"]
+    if any(tuple(made.get(name, ())) != getattr(recipe, name) for name in folds):
         raise TrainingError("this bundle was trained on other folds; further training would look at its test fold")
-    told = {name: start[name] for name in ("name", "version", "sha256")}
-    return replace(REFINEMENT, start={**told, "recipe": earlier, "hours": start["training"]["hours"]})
+    told = {name: described[name] for name in ("name", "version", "sha256")}
+    return {**told, "recipe": made, "hours": described["training"]["hours"]}
 
 
 def say(line: str) -> None:
@@ -127,16 +143,20 @@ def run(
     -------
     The bundle's folder; ``None`` when no epoch was completed in the hours given.
     """
+    started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     everything = dataset.read_radiographs(data)
     chosen = [r for r in everything if r.fold in recipe.train_folds and not r.uncertain]
     held = [r for r in everything if r.fold in recipe.calibration_folds]
-    pictures = loop.Pictures(
-        dataset.squares(data, chosen, recipe.cached_size, out / "cache"),
-        dataset.masks(chosen, recipe.cached_size),
-        loop.labels_of(chosen),
-    )
+    pictures = loop.pictures(data, chosen, recipe.cached_size, out / "cache")
     say(f"{len(chosen)} images to train on, {len(held)} to calibrate on")
+    weights = weights or backbone_weights()
+    fit = None
+    if recipe.held_out:
+        fit = crossfit.run(recipe, chosen, pictures, data, out, weights, resume=resume, hours=hours, say=say)
+        if fit is None:
+            return None
+        pictures = replace(pictures, taught=crossfit.softened(pictures.labels, fit, recipe))
 
     def evaluation(size: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         return dataset.squares(data, held, size, out / "cache"), loop.labels_of(held)
@@ -146,14 +166,14 @@ def run(
         pictures,
         evaluation,
         out,
-        weights or backbone_weights(),
+        weights,
         resume=resume,
-        hours=hours,
+        hours=hours - (time.monotonic() - started) / 3600,
         say=say,
     )
     if not progress.history:
         return None
-    return finish(recipe, progress, everything, data, out, version=version, say=say)
+    return finish(recipe, progress, fit, everything, data, out, version=version, say=say)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from torch.nn import functional
 from inference.training.dataset import MASK_STRIDE
 
 
-def augment(images: Tensor, masks: Tensor, size: int, random: Generator) -> tuple[Tensor, Tensor]:
+def augment(
+    images: Tensor, masks: Tensor, size: int, random: Generator, smallest_crop: float = 0.8
+) -> tuple[Tensor, Tensor]:
     """Augment a batch and resample it to ``size``.
 
     Parameters
@@ -26,6 +28,8 @@ def augment(images: Tensor, masks: Tensor, size: int, random: Generator) -> tupl
         float32 [n, 1, side / 4, side / 4], 1 inside fracture boxes.
     size
         Side of the result in pixels, a multiple of 16.
+    smallest_crop
+        Least share of its width that is left of an image.
 
     Returns
     -------
@@ -33,7 +37,7 @@ def augment(images: Tensor, masks: Tensor, size: int, random: Generator) -> tupl
         float32 [n, 1, size, size] in 0..1; float32 [n, size / 16, size / 16] share of
         each cell inside a box, scaled so that the fullest cell of an image is 1.
     """
-    theta = _affine(len(images), random)
+    theta = _affine(len(images), random, smallest_crop)
     moved_masks = _warp(masks, theta, size // MASK_STRIDE)
     lost = (masks.flatten(1).amax(1) > 0) & (moved_masks.flatten(1).sum(1) < 4)
     if bool(lost.any()):  # a fracture cropped away would make the label wrong
@@ -57,9 +61,9 @@ def _uniform(n: int, low: float, high: float, random: Generator) -> Tensor:
     return torch.rand(n, generator=random) * (high - low) + low
 
 
-def _affine(n: int, random: Generator) -> Tensor:
+def _affine(n: int, random: Generator, smallest_crop: float) -> Tensor:
     angle = _uniform(n, -15, 15, random) * (math.pi / 180)
-    zoom = torch.exp(_uniform(n, math.log(0.8), math.log(1.25), random))
+    zoom = torch.exp(_uniform(n, math.log(smallest_crop), math.log(1.25), random))
     stretch = torch.exp(_uniform(n, math.log(0.93), math.log(1.07), random))
     flip = torch.where(torch.rand(n, generator=random) < 0.5, -1.0, 1.0)
     theta = torch.zeros(n, 2, 3)

@@ -16,7 +16,7 @@ def model_card(description: dict[str, Any]) -> str:
     """Render ``MODEL_CARD.md`` from a ``model.json`` written by the training."""
     test = description["performance"]["test"]
     training = description["training"]
-    hours = training["hours"] + (training["recipe"].get("start") or {"hours": 0.0})["hours"]
+    hours = _hours(training)
     lines = [
         f"# Model card: {description['name']} {description['version']}",
         "",
@@ -54,6 +54,7 @@ def model_card(description: dict[str, Any]) -> str:
         f"doubtful {_number(description['operating_points']['doubtful'])}, positive "
         f"{_number(description['operating_points']['positive'])} (calibrated score).",
         "",
+        *_cross_validation(description["performance"].get("cross_validation"), training["recipe"]),
         "The same on the calibration fold, on which epoch, calibration and operating points were",
         "chosen (so it flatters):",
         "",
@@ -123,13 +124,47 @@ def training_report(description: dict[str, Any], history: list[dict[str, float]]
 def _recipe(recipe: dict[str, Any]) -> str:
     start = recipe.get("start")
     earlier = f"{_stages(start['recipe'])} (bundle {start['version']}), then " if start else ""
-    return (
-        f"started from ImageNet weights; {earlier}{_stages(recipe)}; the weights are the running average after epoch "
-        f"{recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes supervise the map. Folds "
-        f"{recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, weigh map against "
-        f"global evidence and calibrate, {recipe['test_folds']} test; no patient group crosses folds. Each image is "
-        "scored as it is and mirrored, and the two averaged."
+    taught = (
+        f"beside the labels it was taught, with a weight of {recipe['trust']}, by networks of a cross-validation that "
+        "had not seen the image; "
+        if recipe.get("trust")
+        else ""
     )
+    return (
+        f"started from ImageNet weights; {earlier}{_stages(recipe)}; {taught}"
+        f"the weights are the running average after epoch {recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes "
+        f"supervise the map. Folds {recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, "
+        f"weigh map against global evidence and calibrate, {recipe['test_folds']} test; no patient "
+        f"group crosses folds. Each image is scored as it is and mirrored, and the two averaged."
+    )
+
+
+def _hours(training: dict[str, Any]) -> float:
+    """Hours of a bundle and of those that it was trained further from."""
+    start = training["recipe"].get("start")
+    return float(training["hours"]) + (_hours(start) if start else 0.0)
+
+
+def _cross_validation(figures: dict[str, Any] | None, recipe: dict[str, Any]) -> list[str]:
+    if figures is None:
+        return []
+    schedule = _stages({"stages": recipe["teacher_stages"]})
+    parts = [
+        ("all", figures["auroc"]),
+        *((f"folds {held}", part) for held, part in zip(recipe["held_out"], figures["parts"], strict=True)),
+    ]
+    return [
+        "Grouped cross-validation of the training folds by the same recipe on a shorter schedule",
+        f"({schedule}; one network, no epoch chosen on the images held out):",
+        "",
+        "| held out | n (fractures) | AUROC |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {part['images']} ({part['fractures']}) | {_interval(part)} |"
+            for name, part in [*parts, *figures["regions"].items()]
+        ),
+        "",
+    ]
 
 
 def _stages(recipe: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ import torch
 from inference import bundle
 from inference.network import FractureNet
 from inference.training import assess, card, dataset, export, loop
+from inference.training.crossfit import CrossFit
 from inference.training.dataset import Radiograph
 from inference.training.loop import Progress
 from inference.training.recipe import Recipe
@@ -21,6 +22,7 @@ from inference.training.recipe import Recipe
 def finish(
     recipe: Recipe,
     progress: Progress,
+    fit: CrossFit | None,
     radiographs: list[Radiograph],
     data: Path,
     out: Path,
@@ -32,10 +34,15 @@ def finish(
 
     Weights are read back from the file, so every figure is that of the bundle as
     it will be used.
+
+    Parameters
+    ----------
+    fit
+        The recipe's cross-validation, if it has one.
     """
     folder = out / "bundle"
     size = int(progress.history[-1]["size"])
-    hours = sum(row["seconds"] for row in progress.history) / 3600
+    hours = ((fit.seconds if fit else 0.0) + sum(row["seconds"] for row in progress.history)) / 3600
     same_size = [row for row in progress.history if row["size"] == size]
     chosen = max(same_size, key=lambda row: (row["auroc"], row["epoch"]))
     described = {**recipe.as_json(), "epochs_run": len(progress.history), "epoch_chosen": chosen["epoch"]}
@@ -67,6 +74,7 @@ def finish(
     cut = assess.read(model, _of(radiographs, recipe.test_folds), data, assess.cropped)
     train = _of(radiographs, recipe.train_folds)
     performance = {
+        **({"cross_validation": fit.figures} if fit else {}),
         "test": assess.performance(model, test),
         "calibration": assess.performance(model, calibration),
         "by_box_size": assess.by_box_size(model, test),

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from inference import accuracy
 from inference.network import FractureNet, strongest
+from inference.training import dataset
 from inference.training.augment import augment
 from inference.training.dataset import Radiograph
 from inference.training.recipe import Recipe
@@ -44,17 +45,32 @@ class Progress:
     optimiser: dict[str, Any]
     best: dict[str, Tensor]
     best_auroc: float
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
     recipe: str = ""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Training images: cached squares uint8 [n, side, side], masks and labels."""
+    """Training images: cached squares uint8 [n, side, side], masks and labels.
+
+    `taught` float32 [n] is what the image logit is taught: the labels, or softer ones.
+    """
 
     squares: npt.NDArray[np.uint8]
     masks: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.int64]
+    taught: npt.NDArray[np.float32]
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Pictures:
+        """Return the images where ``chosen`` [n] is true."""
+        return Pictures(self.squares[chosen], self.masks[chosen], self.labels[chosen], self.taught[chosen])
+
+
+def pictures(data: Path, radiographs: list[Radiograph], size: int, cache: Path) -> Pictures:
+    """Read training images, taught by their labels."""
+    labels = labels_of(radiographs)
+    squares, masks = dataset.squares(data, radiographs, size, cache), dataset.masks(radiographs, size)
+    return Pictures(squares, masks, labels, labels.astype(np.float32))
 
 
 def pretrained(network: FractureNet, weights: Path) -> None:
@@ -89,6 +105,29 @@ def loss(logit: Tensor, cells: Tensor, label: Tensor, target: Tensor, recipe: Re
     distance = (target - torch.sigmoid(cells)).square()
     entropy = functional.binary_cross_entropy_with_logits(cells, target, reduction="none")
     return image + recipe.map_weight * (distance * entropy).sum() / target.sum().clamp_min(8.0)
+
+
+def drop_paths(network: FractureNet, share: float) -> None:
+    """Skip residual branches at random while training, the later ones more often, up to ``share``.
+
+    References
+    ----------
+    Huang G. et al., "Deep Networks with Stochastic Depth", ECCV 2016, arXiv:1603.09382.
+    """
+
+    def skip(rate: float) -> Callable[..., Tensor | None]:
+        def hook(module: torch.nn.Module, _inputs: Any, output: Tensor) -> Tensor | None:
+            if not module.training:
+                return None
+            kept = torch.rand(len(output), 1, 1, 1) >= rate
+            return output * kept / (1 - rate)
+
+        return hook
+
+    for index, block in enumerate(network._blocks):
+        if block.residual and share > 0:
+            last = network.get_submodule(f"_blocks.{index}._bn2")
+            last.register_forward_hook(skip(share * index / len(network._blocks)))
 
 
 def freeze(network: FractureNet, blocks: int) -> None:
@@ -171,7 +210,7 @@ def balance(
 def train(
     recipe: Recipe,
     pictures: Pictures,
-    evaluation: Callable[[int], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]],
+    evaluation: Callable[[int], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]] | None,
     out: Path,
     weights: Path,
     *,
@@ -184,7 +223,8 @@ def train(
     Parameters
     ----------
     evaluation
-        Size in pixels -> squares and labels of the calibration fold at that size.
+        Size in pixels -> squares and labels of the calibration fold at that size; ``None``: the
+        epoch is not chosen, the last is taken.
     hours
         Stop after the epoch in which this many hours have passed.
 
@@ -194,8 +234,9 @@ def train(
         The checkpoint to go on from was written by a run with another recipe or another start.
     """
     torch.manual_seed(recipe.seed)
-    network = FractureNet()
+    network = FractureNet(recipe.dropout)
     pretrained(network, weights)
+    drop_paths(network, recipe.drop_path)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(_parameter_groups(network, recipe))
     told = json.dumps(recipe.as_json(), sort_keys=True)
@@ -217,12 +258,11 @@ def train(
         epoch_started = time.monotonic()
         mean_loss = _epoch(network, average, optimiser, recipe, pictures, epoch=progress.epoch)
         stage = recipe.stage(progress.epoch)
-        squares, labels = evaluation(stage.size)
-        reached = balanced_auroc(evidence(average, squares), labels)
+        reached = _reached(average, evaluation, stage.size)
         # Later stages see more detail, so each starts its own search for the best epoch.
         first = progress.epoch == 0 or recipe.stage(progress.epoch - 1) != stage
-        if first or reached >= progress.best_auroc:
-            progress.best, progress.best_auroc = copy.deepcopy(average.state_dict()), reached
+        if first or reached is None or reached >= progress.best_auroc:
+            progress.best, progress.best_auroc = copy.deepcopy(average.state_dict()), reached or 0.0
         progress.network, progress.average = network.state_dict(), average.state_dict()
         progress.optimiser = optimiser.state_dict()
         progress.epoch += 1
@@ -239,9 +279,21 @@ def train(
         _save(progress, checkpoint)
         say(
             f"epoch {progress.epoch}/{recipe.epochs()} {stage.size} px loss {mean_loss:.3f} "
-            f"calibration AUROC {reached:.3f} ({seconds:.0f} s)"
+            + (f"calibration AUROC {reached:.3f} " if reached is not None else "")
+            + f"({seconds:.0f} s)"
         )
     return progress
+
+
+def _reached(
+    average: FractureNet,
+    evaluation: Callable[[int], tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]] | None,
+    size: int,
+) -> float | None:
+    if evaluation is None:
+        return None
+    squares, labels = evaluation(size)
+    return balanced_auroc(evidence(average, squares), labels)
 
 
 def _parameter_groups(network: FractureNet, recipe: Recipe) -> list[dict[str, Any]]:
@@ -293,8 +345,9 @@ def _epoch(
             torch.from_numpy(pictures.masks[batch]).float()[:, None],
             stage.size,
             random,
+            recipe.smallest_crop,
         )
-        label = torch.from_numpy(pictures.labels[batch]).float()
+        label = torch.from_numpy(pictures.taught[batch])
         images = images.contiguous(memory_format=torch.channels_last)
         logit, cells = forward(network, images, stage.frozen)
         value = loss(logit, cells, label, targets, recipe)

@@ -57,6 +57,16 @@ class Recipe:
         Heats to choose the boxes' threshold from.
     seed
         Of everything random.
+    smallest_crop
+        Augmentation crops an image to no less than this share of its width.
+    dropout, drop_path
+        Shares of the pooled features, and of the last residual branch, left out at random.
+    held_out
+        Training folds in the groups that cross-validation holds out in turn; empty: none is made.
+    teacher_stages
+        Shorter and coarser schedule of the networks of the cross-validation.
+    trust
+        Weight of what a network that never saw the image says, beside its label.
     start
         Name, version, sha256, recipe and hours of the bundle whose weights the run started
         from; ``None``: ImageNet weights.
@@ -83,6 +93,12 @@ class Recipe:
     positive_specificity: float = 0.96
     box_thresholds: tuple[float, ...] = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
     seed: int = 20231
+    smallest_crop: float = 0.8
+    dropout: float = 0.2
+    drop_path: float = 0.0
+    held_out: tuple[tuple[int, ...], ...] = ()
+    teacher_stages: tuple[Stage, ...] = ()
+    trust: float = 0.0
     start: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -111,3 +127,29 @@ REFINEMENT = Recipe(
     seed=20232,
 )
 """Further training of a bundle at nearly the images' own resolution (91 % are 454 px long)."""
+
+REGULARISED = Recipe(
+    stages=(
+        Stage(epochs=8, size=256, batch=16, frozen=3),
+        Stage(epochs=5, size=320, batch=16, frozen=3),
+        Stage(epochs=5, size=384, batch=16, frozen=3),
+        Stage(epochs=6, size=448, batch=16, frozen=3),
+    ),
+    negatives_per_epoch=600,
+    weight_decay=0.05,
+    map_weight=1.0,
+    average=0.998,
+    cached_size=512,
+    seed=20251,
+    smallest_crop=0.7,
+    dropout=0.3,
+    drop_path=0.15,
+    held_out=((0, 1), (2, 3), (4, 5)),
+    teacher_stages=(Stage(epochs=7, size=256, batch=16, frozen=3), Stage(epochs=5, size=320, batch=16, frozen=3)),
+    trust=0.4,
+)
+"""From ImageNet weights, held back harder from learning images by heart, and taught beside the labels by
+the networks of a cross-validation."""
+
+RECIPES = {"plain": Recipe(), "regularised": REGULARISED}
+"""The recipes that start from ImageNet weights, by the name that the command line takes."""

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from inference import bundle, detect
 from inference.network import FractureNet
 from inference.training import __main__ as training
-from inference.training import assess, augment, card, dataset, export, loop, recipe
+from inference.training import assess, augment, card, crossfit, dataset, export, loop, recipe
 from inference.training.recipe import Recipe, Stage
 
 COLUMNS = ["image_id", "label", "fold", "group", "label_uncertain", *dataset.REGIONS, "width", "height"]
@@ -165,28 +165,26 @@ EARLIER = {
 
 
 def test_further_training_states_what_it_started_from():
-    made = training.continued(json.loads(json.dumps(EARLIER)))  # as model.json gives it, tuples as lists
-    assert made.start == {
+    # As model.json gives it: tuples as lists.
+    assert training.earlier(json.loads(json.dumps(EARLIER)), recipe.REFINEMENT) == {
         "name": "bilan-fracture",
         "version": "0.3.0",
         "sha256": "ab" * 32,
         "recipe": json.loads(json.dumps(EARLIER["training"]["recipe"])),
         "hours": 0.8,
     }
-    assert replace(made, start=None) == recipe.REFINEMENT
-    assert made.train_folds == (0, 1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize("folds", [{"test_folds": [6], "calibration_folds": [7]}, {"train_folds": [*range(8)]}, {}])
 def test_a_bundle_of_other_folds_is_not_trained_further(folds):
     told = EARLIER["training"]["recipe"] | folds if folds else {}
     with pytest.raises(loop.TrainingError, match="other folds"):
-        training.continued(EARLIER | {"training": {"recipe": told, "hours": 1.0}})
+        training.earlier(EARLIER | {"training": {"recipe": told, "hours": 1.0}}, recipe.REFINEMENT)
 
 
 def test_another_makers_bundle_is_not_trained_further():
     with pytest.raises(loop.TrainingError, match="own network"):
-        training.continued(EARLIER | {"format": "onnx"})
+        training.earlier(EARLIER | {"format": "onnx"}, recipe.REFINEMENT)
 
 
 def test_further_training_starts_from_the_bundles_weights_and_resumes(trained, data, tmp_path, capsys):
@@ -210,6 +208,66 @@ def test_further_training_starts_from_the_bundles_weights_and_resumes(trained, d
     assert bundle.describe(again)["sha256"] == bundle.describe(made)["sha256"]
     with pytest.raises(loop.TrainingError, match="another run"):
         run(data, tmp_path / "f", folder / "weights.safetensors", recipe=replace(further, start=None), resume=True)
+
+
+def test_cross_validation_scores_each_image_by_a_network_that_never_saw_it(data, weights, tmp_path, monkeypatch):
+    wanted = replace(
+        TINY,
+        stages=(Stage(1, 32, 4, 3),),
+        train_folds=(0, 1),
+        calibration_folds=(2,),
+        held_out=((0,), (1,)),
+        teacher_stages=(Stage(1, 32, 4, 3),),
+        trust=0.5,
+        dropout=0.3,
+        drop_path=0.2,
+    )
+    seen, original = [], loop.train
+
+    def spy(recipe, pictures, *args, **kwargs):
+        seen.append((recipe.train_folds, pictures))
+        return original(recipe, pictures, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "train", spy)
+    made = run(data, tmp_path, weights, recipe=wanted)
+    assert [folds for folds, _ in seen] == [(1,), (0,), (0, 1)]
+    assert [len(pictures.labels) for _, pictures in seen] == [10, 9, 19]
+    teachers, final = seen[:2], seen[2][1]
+    assert all(set(np.unique(pictures.taught)) == {0.0, 1.0} for _, pictures in teachers)
+    # Half label, half a probability: never on the other side of one half than the label.
+    assert np.array_equal(final.taught > 0.5, final.labels == 1)
+    assert len(np.unique(final.taught)) > 2
+    figures = bundle.describe(made)["performance"]["cross_validation"]
+    assert (figures["auroc"]["images"], [part["images"] for part in figures["parts"]]) == (19, [9, 10])
+    assert "| folds [1] | 10 (5) |" in (made / "MODEL_CARD.md").read_text()
+    assert (
+        bundle.describe(run(data, tmp_path, weights, recipe=wanted, resume=True))["sha256"]
+        == (bundle.describe(made)["sha256"])
+    )
+
+
+def test_evidence_of_a_part_is_weighed_by_the_other_parts_labels():
+    random = np.random.default_rng(4)
+    part_of, labels = np.arange(60) % 3, (np.arange(60) // 3) % 2
+    evidence = random.normal(size=(60, 2)) + labels[:, None]
+    before = crossfit.weighed(evidence, labels, part_of)
+    changed = np.where(part_of == 1, 1 - labels, labels)
+    after = crossfit.weighed(evidence, changed, part_of)
+    np.testing.assert_allclose(before[part_of == 1], after[part_of == 1])
+    assert not np.allclose(before[part_of == 0], after[part_of == 0])
+
+
+def test_branches_are_skipped_in_training_only():
+    torch.manual_seed(0)
+    network = FractureNet(dropout=0.0)
+    loop.drop_paths(network, 0.9)
+    images = torch.rand(2, 1, 64, 64)
+    loop.freeze(network, -1)
+    one, other = (network(images)[0] for _ in range(2))
+    assert not torch.allclose(one, other)
+    network.eval()
+    with torch.inference_mode():
+        assert torch.equal(network(images)[0], network(images)[0])
 
 
 def test_the_command_line_shows_both_runs_and_says_in_words_what_is_wrong(tmp_path, monkeypatch, capsys):
