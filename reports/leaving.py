@@ -145,7 +145,7 @@ def _daily(words: Language, field: str, value: Any) -> str:
         nights = [f"{night['day']} {term(words, 'status', night['state'])}" for night in value]
         return ", ".join(nights) or MISSING
     if field == "alarms":
-        return ", ".join(words.text(CAUSE_NAMES[cause]) for cause in value) or words.text("none")
+        return ", ".join(words.text(CAUSE_NAMES[cause]) for cause in value) or words.text("no alarm")
     return "" if value is None else str(value)
 
 

@@ -40,11 +40,14 @@ def draw(figure: Canvas, shown: Sequence[Mark]) -> None:
     """Draw a faint line at each month that has annotations, with their letters."""
     for place in sorted({mark.place for mark in shown}):
         letters = " ".join(mark.letter for mark in shown if mark.place == place)
-        figure.shape(type="line", x0=place, x1=place, y0=0, y1=1, yref="paper", layer="below",
+        figure.shape(type="line", x0=place, x1=place, y0=0, y1=1, yref="paper",
                      line={"color": FAINT, "width": 1, "dash": "dash"})  # fmt: skip
         figure.label(place, 1, f"<b>{letters}</b>", yref="paper", vertical="top", color=SOFT, shift=(2, 1))
 
 
 def legend(shown: Sequence[Mark], words: Language) -> str:
     """Return what the letters stand for."""
-    return "; ".join(f"{mark.letter}: {words.month(mark.month)}, {mark.text}" for mark in shown)
+    return "; ".join(
+        words.text("%(letter)s: %(month)s, %(text)s", letter=mark.letter, month=words.month(mark.month), text=mark.text)
+        for mark in shown
+    )

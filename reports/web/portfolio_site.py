@@ -125,14 +125,14 @@ def _heard(visit: Visit, line: Line) -> list[tuple[str, str]]:
         return []
     told, words = line.heard.status, visit.words
     nights = [
-        f"{words.day(date.fromisoformat(night.day), 'short')}: {term(words, 'status', night.state)}"
+        f"{words.day(date.fromisoformat(night.day), 'short')} {term(words, 'status', night.state)}"
         for night in told.nights
     ]
     causes = [words.text(NAMES[cause]) for cause in told.alarms]
     return [
-        (words.text("Received"), visit.moment(line.heard.received_at)),
+        (words.text("Received on"), visit.moment(line.heard.received_at)),
         (words.text("Last nights"), ", ".join(nights) or MISSING),
-        (words.text("Open alarms"), ", ".join(causes) or words.text("none")),
+        (words.text("Open alarms"), ", ".join(causes) or words.text("no alarm")),
         (words.text("Version of Bilan"), told.program),
         (words.text("Model in use"), f"{told.model} {told.model_version}".strip() or MISSING),
     ]
