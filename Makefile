@@ -101,7 +101,7 @@ sbom: build/supply
 		--output-format JSON --output-file dist/bilan.cdx.json build/locked/bin/python
 
 audit: build/supply
-	@build/supply/bin/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+	@build/supply/bin/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 clean:
 	rm -rf $(VENV) $(DEMO_HOME) build dist
