@@ -118,20 +118,30 @@ class Dicomweb:
         """Yield the rows of all pages, until one brings nothing new.
 
         Some servers ignore `limit` or `offset`, so a page may come again; some cut pages at a limit of their
-        own, so a short page is not the last one, except (`whole`) where no such limit is ever so low.
+        own, so a short page is not the last one, except (`whole`) where no such limit is ever so low. Some
+        (Orthanc 1.10) leave out rows between pages: a list of several pages is asked for once more, in one.
         """
         known: set[str] = set()
-        offset = 0
+        offset, limit, size = 0, self.settings.page_size, self.settings.page_size
+        full = False
         while True:
-            paging = {"limit": str(self.settings.page_size), "offset": str(offset)}
+            paging = {"limit": str(limit), "offset": str(offset)}
             page = self._page(path, {**query, **paging})
             rows = [_attributes(row) for row in page]
             new = [row for row in rows if repr(row) not in known]
             known.update(repr(row) for row in new)
             yield from new
-            if not new or (whole and len(page) < self.settings.page_size):
+            full = full or len(page) >= size
+            if limit > size:
+                offset, limit = 0, len(known) + size
+            elif new and not (whole and len(page) < size):
+                offset += len(page)
+                continue
+            elif full:
+                offset, limit = 0, len(known) + size
+                continue
+            if not new or not full:
                 return
-            offset += len(page)
 
     def _page(self, path: str, query: Mapping[str, str]) -> list[Any]:
         page = self.web.json(path, query)

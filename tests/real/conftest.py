@@ -58,6 +58,9 @@ class Orthanc:
         answer.raise_for_status()
         return answer.content
 
+    def delete(self, path: str) -> None:
+        requests.delete(f"{self.url}/{path}", auth=("bilan", "secret"), timeout=30).raise_for_status()
+
     def ask(self, path: str) -> Any:
         answer = requests.get(f"{self.url}/{path}", auth=("bilan", "secret"), timeout=30)
         answer.raise_for_status()

@@ -164,3 +164,39 @@ def results_go_back_and_are_never_read(orthanc: Any, loaded: Config, kind: str) 
     night.assemble(loaded, SITE, [NEXT])
     assert rows(loaded, LEDGER) == before
     assert rows(loaded, told) == [(studies,)]
+
+
+@pytest.mark.parametrize("kind", ["dicomweb", "get"])
+def test_what_orthanc_corrected_or_deleted_is_noticed(
+    orthanc: Any, delivery: Any, make_home_at: Callable[..., Config], tmp_path: Path, kind: str
+) -> None:
+    studies: dict[str, list[Any]] = {}
+    for path in files(delivery.images):
+        orthanc.upload(path.read_bytes())
+        found = dcmread(path)
+        studies.setdefault(str(found.StudyInstanceUID), []).append(found)
+    corrected, deleted, *_ = sorted(studies)
+    loaded = make_home_at(tmp_path / "home", {**source(orthanc, tmp_path / "secret", kind), "withdraw_deleted": True})
+    assert take(loaded, DAY) == sum(map(len, studies.values())), "a list of several pages is whole"
+    before = rows_now(loaded, LEDGER)
+    for entry in orthanc.ask("studies?expand"):
+        if entry["MainDicomTags"]["StudyInstanceUID"] in (corrected, deleted):
+            orthanc.delete(f"studies/{entry['ID']}")
+    # The hospital gave the study to another patient; identifiers of study, series and images stay.
+    for found in studies[corrected]:
+        found.PatientID = "CANARI-9"
+        written = io.BytesIO()
+        found.save_as(written)
+        orthanc.upload(written.getvalue())
+    assert take(loaded, NEXT) == len(studies[corrected])
+    added = rows_now(loaded, LEDGER)
+    assert len(added) == len(before) + len(studies[corrected])
+    assert sum(outcome == "conflict" for _, outcome, _, _ in added) == len(studies[corrected])
+    assert rows_now(loaded, "select count(*) from withdrawn_study") == [(0,)]
+    assert take(loaded, NEXT + timedelta(days=1)) == 0
+    assert rows_now(loaded, "select count(*) from withdrawn_study") == [(1,)]
+
+
+def rows_now(loaded: Config, sql: str) -> list[tuple[Any, ...]]:
+    with connect.writer(loaded.warehouse, 1) as connection:
+        return connection.execute(sql).fetchall()
