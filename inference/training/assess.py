@@ -164,11 +164,11 @@ def _point(labels: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], thres
 
 
 def rounded(value: Any) -> Any:
-    """Round to four decimals, whatever the nesting; NaN becomes None (JSON has none)."""
+    """Round to eight decimals, so that who rounds again to three gets what the value itself gives; NaN becomes None."""
     if isinstance(value, dict):
         return {name: rounded(inner) for name, inner in value.items()}
     if isinstance(value, float):
-        return round(value, 4) if np.isfinite(value) else None
+        return round(value, 8) if np.isfinite(value) else None
     return value
 
 

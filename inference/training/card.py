@@ -66,7 +66,7 @@ def model_card(description: dict[str, Any]) -> str:
         "## Known failures",
         "Share of the test fold's fractures called at least doubtful, by the longest side of their box",
         "relative to the image's longest side:",
-        *(f"- {name}: {_interval(part)}" for name, part in description["performance"]["by_box_size"].items()),
+        *(f"- {name}: {interval(part)}" for name, part in description["performance"]["by_box_size"].items()),
         "",
         "Not measured here, and to be expected:",
         "- Lower figures at other hospitals and on other devices (the data come from three hospitals of one",
@@ -160,7 +160,7 @@ def _cross_validation(figures: dict[str, Any] | None, recipe: dict[str, Any]) ->
         "| held out | n (fractures) | AUROC |",
         "|---|---|---|",
         *(
-            f"| {name} | {part['images']} ({part['fractures']}) | {_interval(part)} |"
+            f"| {name} | {part['images']} ({part['fractures']}) | {interval(part)} |"
             for name, part in [*parts, *figures["regions"].items()]
         ),
         "",
@@ -183,7 +183,7 @@ def _table(figures: dict[str, Any]) -> list[str]:
             name,
             f"{part['images']} ({part['fractures']})",
             *(
-                _interval(value)
+                interval(value)
                 for value in (
                     part["auroc"],
                     doubtful["sensitivity"],
@@ -201,21 +201,22 @@ def _table(figures: dict[str, Any]) -> list[str]:
 def _shortcuts(found: dict[str, Any]) -> list[str]:
     return [
         "AUROC on the test fold without looking at bone (logistic models fitted on the training folds):",
-        f"- file size and edge strips only: {_interval(found['size_and_border_only'])}",
-        f"- body part and view only: {_interval(found['body_part_and_view_only'])}",
+        f"- file size and edge strips only: {interval(found['size_and_border_only'])}",
+        f"- body part and view only: {interval(found['body_part_and_view_only'])}",
         "",
         "AUROC of this model on the test fold:",
-        f"- with 8 % of each edge cut off: {_interval(found['borders_cropped'])}",
+        f"- with 8 % of each edge cut off: {interval(found['borders_cropped'])}",
         f"- without the images that show metal (n = {found['without_hardware']['images']}): "
-        f"{_interval(found['without_hardware'])}",
+        f"{interval(found['without_hardware'])}",
         *(
-            f"- within images of size {size} (n = {part['images']}): {_interval(part)}"
+            f"- within images of size {size} (n = {part['images']}): {interval(part)}"
             for size, part in found["by_size"].items()
         ),
     ]
 
 
-def _interval(part: dict[str, Any]) -> str:
+def interval(part: dict[str, Any]) -> str:
+    """Write a figure with its interval, to three decimals."""
     if part["value"] is None:
         return "not defined"
     return f"{_number(part['value'])} ({_number(part['low'])} to {_number(part['high'])})"

@@ -20,6 +20,7 @@ from inference import accuracy
 from inference.network import FractureNet
 from inference.training import dataset, loop
 from inference.training.assess import rounded
+from inference.training.card import interval
 from inference.training.dataset import REGIONS, Radiograph
 from inference.training.loop import Pictures
 from inference.training.recipe import Recipe
@@ -100,8 +101,7 @@ def run(
         evidence[part_of == part] = loop.evidence(network, dataset.squares(data, unseen, size, out / "cache"))
     logits = weighed(evidence, pictures.labels, part_of)
     figures = measured(logits, pictures.labels, part_of, radiographs)
-    auroc = figures["auroc"]
-    say(f"cross-validation AUROC {auroc['value']} ({auroc['low']} to {auroc['high']})")
+    say(f"cross-validation AUROC {interval(figures['auroc'])}")
     return CrossFit(logits, figures, seconds)
 
 

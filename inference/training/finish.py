@@ -88,8 +88,7 @@ def finish(
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (out / "report.md").write_text(card.training_report(description, progress.history), encoding="utf-8")
     _manifest([reading.radiograph for reading in test], data, out / "held_out.csv")
-    auroc = performance["test"]["auroc"]
-    say(f"test AUROC {auroc['value']} ({auroc['low']} to {auroc['high']}); bundle written")
+    say(f"test AUROC {card.interval(performance['test']['auroc'])}; bundle written")
     return folder
 
 
