@@ -19,7 +19,9 @@ def explain(
     studies_as: Annotated[
         str,
         typer.Option(
-            "--studies-as", metavar="LOGIN", help="List the studies behind it; asks for this account's password."
+            "--studies-as",
+            metavar="LOGIN",
+            help="List the studies behind it; asks for this account's password and code.",
         ),
     ] = "",
     home: Home = HOME,
@@ -28,7 +30,8 @@ def explain(
     """Tell where a figure comes from: definition, query, numerator, denominator, exclusions by reason.
 
     The pseudonymised studies behind it are for clinicians and heads of department of the site: with
-    `--studies-as` their account's password is asked for, and the audit trail notes it.
+    `--studies-as` their account's password is asked for, and the code of its second factor if it has one; the audit
+    trail notes it.
 
     Examples
     --------
@@ -48,9 +51,13 @@ def explain(
         account: Account | None = None
         if studies_as:
             password = typer.prompt("Password", hide_input=True, err=True)
-            account = use_case.admitted(loaded, studies_as, password, site)
+            account = use_case.admitted(loaded, studies_as, password, site, _code)
         found = use_case.explain(loaded, site, when, figure, account=account)
     if as_json:
         print_json(to_json(found))
     else:
         typer.echo(page(found, language(found.language)), nl=False)
+
+
+def _code() -> str:
+    return str(typer.prompt("Code of your second factor", hide_input=True, err=True))

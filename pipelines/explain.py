@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from pipelines import users
+from pipelines import trail, users
 from pipelines.config import Config
 from pipelines.errors import BilanError
 from pipelines.month import require_data
 from reports.explain import Explanation
 from reports.kpi import month_figures
-from warehouse import accounts, audit, behind, connect
+from warehouse import accounts, audit, behind, connect, sign_in_failures
 from warehouse.accounts import EVERY_SITE, Account
+from warehouse.app_store import AppStore
 from warehouse.audit import Actor
 from warehouse.figure import definitions, figures
 
@@ -76,21 +77,48 @@ def explain(
     )
 
 
-def admitted(config: Config, login: str, password: str, site: str) -> Account:
-    """Return the account of whoever may see the studies of a site, proved by the password.
+def admitted(config: Config, login: str, password: str, site: str, code: Callable[[], str] = lambda: "") -> Account:
+    """Return the account of whoever may see the studies of a site, proved as the web application asks for it.
+
+    `code` is asked for the code of the second factor, once the password is right, where the account has one.
+    Refusals are counted with those of the web application, and the audit trail notes them.
 
     Raises
     ------
     RightError
-        If it is not the password of an open account with one of `ROLES` at the site.
+        If it is not the password, or not the code, of an open account with one of `ROLES` at the site; if the account
+        still lacks a second factor that its role asks for; after too many attempts.
     """
-    from reports.web import passwords  # noqa: PLC0415 - keeps `--help` quick
+    from reports.web import passwords, second_factor  # noqa: PLC0415 - keeps `--help` quick
 
-    opened = users.store(config)
+    opened, by = users.store(config), users.actor(site)
     account = accounts.by_login(opened, login)
+    counted = account.user_id if account else login.strip().lower()
+    _not_too_often(opened, counted, by)
     right = passwords.matches(account.password_hash if account else None, password)
     if account is None or not right or account.disabled_at is not None or account.one_time_until is not None:
+        _refused(opened, counted, by, account)
         raise RightError("no open account of this login and password; a one-time password has to be changed first")
     if not any((role, place) in account.roles for role in ROLES for place in (site, EVERY_SITE)):
         raise RightError(f"the studies behind a figure are for {' and '.join(ROLES)} of the site; ask for the role")
+    if account.totp_secret is not None:
+        counted = f"code of {account.user_id}"
+        _not_too_often(opened, counted, by)
+        if not second_factor.accepted(opened, trail.key(config), account, code(), by.now):
+            _refused(opened, counted, by, account, step="second_factor")
+            raise RightError("this code is wrong, or was used already; wait for the next one")
+    elif set(config.machine.web.second_factor) & {role for role, _ in account.roles}:
+        raise RightError("the account has no second factor yet; sign in to the web application once to set it up")
+    for each in (account.user_id, f"code of {account.user_id}"):
+        sign_in_failures.clear(opened, each)
     return account
+
+
+def _not_too_often(opened: AppStore, counted: str, by: Actor) -> None:
+    if sign_in_failures.wait(opened, counted, by.address, by.now) is not None:
+        raise RightError("too many attempts; try again in a quarter of an hour")
+
+
+def _refused(opened: AppStore, counted: str, by: Actor, account: Account | None, **detail: str) -> None:
+    sign_in_failures.note(opened, counted, by.address, by.now)
+    audit.record(opened, "signed_in", by, about=account.user_id if account else "", outcome=4, detail=detail)

@@ -39,6 +39,7 @@ class Action:
 def actions(figures: MonthFigures, words: Language, most: int = 4, watched: Sequence[str] = TILES) -> list[Action]:
     """Return at most `most` things to do, the most pressing first; none where the month asks for nothing."""
     found = [
+        *_silent(figures, words),
         *_review(figures, words),
         *_waiting(figures, words),
         *_nights(figures, words),
@@ -46,6 +47,15 @@ def actions(figures: MonthFigures, words: Language, most: int = 4, watched: Sequ
         *_drift(figures, words),
     ]
     return found[:most]
+
+
+def _silent(figures: MonthFigures, words: Language) -> list[Action]:
+    volume = figures.one("volume")
+    images = any(value.denominator for value in figures.values["offered"] if value.stratum["kind"] == "dicom")
+    if images or volume is None or volume.value or volume.suppressed:
+        return []
+    text = words.text("No image arrived: ask whoever runs the connection to the PACS whether that is right.")
+    return [Action(text, ("volume", "offered"), "completeness")]
 
 
 def _review(figures: MonthFigures, words: Language) -> list[Action]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.language import NO_BREAK, WITHHELD
+from reports.language import NO_BREAK, WITHHELD, column_digits
 from reports.suppression import small, withhold
 from reports.tabulate import blank
 from reports.terms import term
@@ -52,8 +52,12 @@ def told(
         changes = tuple(
             Change(
                 words.typeset(definitions[change.figure].title.of(words.code)),
-                words.value(_value(change.figure, change.old, threshold)),
-                words.value(_value(change.figure, change.new, threshold)),
+                *_shown(
+                    words,
+                    _value(change.figure, change.old, threshold),
+                    _value(change.figure, change.new, threshold),
+                    counts=threshold == 1,
+                ),
             )
             for change in addendum.changes
         )
@@ -63,6 +67,28 @@ def told(
         ]
         months.append(Month(words.month(addendum.month), changes, ", ".join(reasons)))
     return months
+
+
+def _shown(words: Language, old: Value, new: Value, *, counts: bool) -> tuple[str, str]:
+    """Return what was told and what holds now, so that nobody reads the same number twice and wonders what changed.
+
+    Without `counts` (the site withholds small numbers) they are not given: two tellings of a month differ by few.
+    """
+    # 42 % of 99 studies and 42.3 % of 101: both with as many decimals.
+    digits = column_digits((old, new)) if old.unit == "share" else None
+    before, after = (words.value(value, digits) for value in (old, new))
+    if before != after or old.suppressed or new.suppressed or old.value is None:
+        return before, after
+    if not counts or old.denominator is None or new.denominator is None:
+        return before, words.text("the same, rounded")
+    return _counted(words, old, before), _counted(words, new, after)
+
+
+def _counted(words: Language, value: Value, shown: str) -> str:
+    numerator, denominator = words.number(value.numerator), words.number(value.denominator)
+    if value.unit == "share":
+        return f"{shown} ({numerator}/{denominator})"
+    return words.text("%(n)s of %(whole)s", n=numerator, whole=denominator)
 
 
 def _value(name: str, amount: Amount, threshold: int) -> Value:

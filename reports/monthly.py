@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from warehouse.discordance import Discordance
     from warehouse.returned import Returned
 
+SHEET = "monthly.css"
 # Sections that have nothing to say of a month without studies.
 MEASURED = ("activity", "findings", "turnaround", "agreement")
 CSV_COLUMNS = (
@@ -192,9 +193,9 @@ def publish(composition: Composition, drawings: Mapping[str, Drawing], out: Path
     data = plain(figures)
     sheet = table(figures)
     digest = hashlib.sha256(data).hexdigest()
-    markup = page(composition, drawings, digest)
     made = pdf.write(
-        markup,
+        page(composition, drawings, digest, styled=False),
+        sheet=SHEET,
         created=figures.data_cut,
         attachments={"figures.json": data, "figures.csv": sheet},
         descriptions={
@@ -228,8 +229,8 @@ def plain(figures: MonthFigures) -> bytes:
     return json.dumps(to_json(figures), ensure_ascii=False, indent=1).encode()
 
 
-def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str) -> str:
-    """Return the report as one HTML page, all charts within it."""
+def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha256: str, *, styled: bool = True) -> str:
+    """Return the report as one HTML page, all charts within it; its style sheet too, unless `styled` is False."""
     words = composition.words
     filled = context(composition, drawings, figures_sha256)
     return pages.page(
@@ -237,7 +238,7 @@ def page(composition: Composition, drawings: Mapping[str, Drawing], figures_sha2
         "monthly.html.j2",
         **filled,
         sections=sections(composition, filled),
-        style=pages.trusted(pages.asset("monthly.css")),
+        style=pages.trusted(pages.asset(SHEET)) if styled else "",
     )
 
 

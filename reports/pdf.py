@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.errors import ReportError
-from reports.pages import FONTS
+from reports.pages import FONTS, asset
 
 VARIANT = "pdf/a-3a"  # PDF/A-3 with the tags of level A; that it is PDF/UA-1 as well is said in its metadata
 # PDF/UA's name is not one that PDF/A knows: it has to be described where it is used (ISO 19005-3, 6.6.2.3).
@@ -48,7 +48,14 @@ class Pdf:
     complaints: int
 
 
-def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], descriptions: Mapping[str, str]) -> Pdf:
+def write(
+    markup: str,
+    *,
+    created: datetime,
+    attachments: Mapping[str, bytes],
+    descriptions: Mapping[str, str],
+    sheet: str | None = None,
+) -> Pdf:
     """Return the PDF of a whole HTML page.
 
     Only ``data:`` addresses and the bundled fonts can be opened; what else a page names is left
@@ -62,6 +69,8 @@ def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], d
         Content of each attached file by name.
     descriptions
         Description of each attached file by name.
+    sheet
+        A style sheet of `static` that the page does not hold itself: it is parsed once for all pages of the process.
     """
     import weasyprint  # noqa: PLC0415 - a second to load
 
@@ -82,7 +91,8 @@ def write(markup: str, *, created: datetime, attachments: Mapping[str, bytes], d
         warnings.simplefilter("ignore", ResourceWarning)
         fonts, style = _fonts()
         page = weasyprint.HTML(string=markup, url_fetcher=_fetcher())
-        document = page.render(font_config=fonts, stylesheets=[style], pdf_variant=VARIANT)
+        styles = [style] if sheet is None else [style, _sheet(sheet)]
+        document = page.render(font_config=fonts, stylesheets=styles, pdf_variant=VARIANT)
         # Nothing that a page names is attached: only the files given.
         document.metadata.attachments = []
         document.metadata.created = document.metadata.modified = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
@@ -134,8 +144,16 @@ def _fonts() -> tuple[Any, Any]:
     return fonts, weasyprint.CSS(string=_faces(), font_config=fonts, url_fetcher=_fetcher())
 
 
+@cache
+def _sheet(name: str) -> Any:
+    import weasyprint  # noqa: PLC0415
+
+    return weasyprint.CSS(string=asset(name), font_config=_fonts()[0], url_fetcher=_fetcher())
+
+
 # WeasyPrint forgets its fonts by functions that are gone when the interpreter ends.
 atexit.register(_fonts.cache_clear)
+atexit.register(_sheet.cache_clear)
 
 
 def _faces() -> str:

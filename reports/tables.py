@@ -205,10 +205,12 @@ def drift(figures: MonthFigures, words: Language) -> list[Row]:
 def _moved(value: Value, limit: Value | None, words: Language) -> str:
     if value.value is None:
         return words.text("not judged in the first three months") if not value.suppressed else WITHHELD
-    beyond_chance = limit is None or limit.value is None or value.value > limit.value
-    if value.value > 0.2 and beyond_chance:
+    if value.value > 0.1 and limit is not None and limit.value is not None and value.value <= limit.value:
+        # Few studies scatter: that is neither stable nor moved.
+        return words.text("no more than chance")
+    if value.value > 0.2:
         return words.text("moved: to be looked into")
-    if value.value > 0.1 and beyond_chance:
+    if value.value > 0.1:
         return words.text("some movement: watch")
     return words.text("stable")
 

@@ -81,7 +81,10 @@ def _note(name: str, figures: MonthFigures, now: Value | None, words: Language) 
         p90 = figures.one("report_turnaround", quantile="p90")
         return words.text("90th percentile %(hours)s", hours=words.value(p90))
     if name == "reported_within_target":
-        return words.text("target: %(hours)s", hours=words.hours(figures.site.turnaround_target_hours))
+        target = words.text("target: %(hours)s", hours=words.hours(figures.site.turnaround_target_hours))
+        half = figures.one("report_turnaround", quantile="median")
+        none = half is not None and half.value is None and not half.suppressed
+        return f"{target} · {words.text('no final report')}" if none else target
     if name == "caught_by_safety_net":
         n = int(now.denominator or 0)
         return words.plural("of %(n)s flagged study without fracture in the report",

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from reports.pages import trusted
 from warehouse import accounts
+from warehouse.accounts import Account
 from warehouse.app_store import AppStore
 from warehouse.errors import KeyFileError
 
@@ -98,6 +99,18 @@ def matching_step(secret: str, code: str, now: datetime) -> int | None:
         if hmac.compare_digest(generator.generate_otp(step).encode(), given.encode()):
             return step
     return None
+
+
+def accepted(store: AppStore, key: bytes, account: Account, code: str, now: datetime) -> bool:
+    """Tell whether this is a code of the account's second factor that was not given before, and use it up.
+
+    Raises
+    ------
+    KeyFileError
+        If the secret was stored under another key than `key`.
+    """
+    step = matching_step(unlocked(key, account.user_id, account.totp_secret or ""), code, now)
+    return step is not None and accounts.accept_totp(store, account.user_id, step)
 
 
 def uri(secret: str, login: str) -> str:

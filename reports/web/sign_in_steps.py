@@ -45,9 +45,8 @@ def _code(visit: Visit) -> Response:
 def _right(visit: Visit, account: Account) -> bool:
     if "recovery" in visit.fields:
         return recovery.accepted(visit, account.user_id, visit.fields["recovery"])
-    secret = second_factor.unlocked(visit.app.settings.key, account.user_id, account.totp_secret or "")
-    step = second_factor.matching_step(secret, visit.fields.get("code", ""), visit.app.services.now())
-    return step is not None and accounts.accept_totp(visit.app.store, account.user_id, step)
+    now = visit.app.services.now()
+    return second_factor.accepted(visit.app.store, visit.app.settings.key, account, visit.fields.get("code", ""), now)
 
 
 def _password(visit: Visit) -> Response:

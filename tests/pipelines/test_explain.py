@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import explain, users
+from pipelines import explain, trail, users
 from pipelines.cli import app
 from pipelines.config import Config
-from warehouse import audit, connect
+from reports.web import second_factor
+from warehouse import accounts, audit, connect, sign_in_failures
 from warehouse.figure import definitions, figures
 from warehouse.publish import publish
 
@@ -27,7 +31,8 @@ PASSWORD = "a-Long-enough-phrase-7"
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory, month_home: HOME) -> Config:
-    made = month_home(tmp_path_factory.mktemp("explain") / "home", (SITE, "tiny"))
+    machine = {"workers": 2, "web": {"second_factor": []}}
+    made = month_home(tmp_path_factory.mktemp("explain") / "home", (SITE, "tiny"), machine)
     # A few days are enough: each study is asked for by itself.
     with connect.writer(made.warehouse) as connection:
         connection.execute("delete from study where site = 'young' and day > ?", [LAST])
@@ -41,6 +46,12 @@ def config(tmp_path_factory: pytest.TempPathFactory, month_home: HOME) -> Config
         users.add(made, login, login, [role], password=PASSWORD)
     users.set_disabled(made, "closed@h.example", disabled=True)
     return made
+
+
+def second_factor_of(config: Config, *roles: str) -> Config:
+    """Return the configuration with a second factor asked of these roles."""
+    web = config.machine.web.model_copy(update={"second_factor": roles})
+    return replace(config, machine=config.machine.model_copy(update={"web": web}))
 
 
 def asked(config: Config, *options: str, typed: str = "") -> tuple[int, str]:
@@ -150,3 +161,76 @@ def test_the_readers_copy_is_as_it_was(config: Config) -> None:
     account = explain.admitted(config, "head@h.example", PASSWORD, SITE)
     explain.explain(config, SITE, MONTH, "volume", account=account)
     assert Path(config.published).read_bytes() == before
+
+
+@pytest.fixture
+def enrolled(config: Config) -> Iterator[tuple[str, pyotp.TOTP]]:
+    """An account with a second factor, enrolled as the web application does."""
+    login = f"{secrets.token_hex(4)}@h.example"
+    users.add(config, login, login, [f"clinician@{SITE}"], password=PASSWORD)
+    store, account = users.find(config, login)
+    (config.home / "keys").mkdir(exist_ok=True)
+    secret = second_factor.new_secret()
+    locked = second_factor.locked(trail.key(config), account.user_id, secret)
+    accounts.set_totp(store, account.user_id, locked, step=None, by=users.actor())
+    yield login, pyotp.TOTP(secret)
+    users.set_disabled(config, login, disabled=True)
+
+
+def refusals(config: Config) -> list[dict[str, Any]]:
+    found = audit.latest(users.store(config), audit.Filter(event="signed_in"), 100)
+    return [dict(row) for row in found if row["outcome"] == 4]
+
+
+def test_the_code_of_the_second_factor_is_asked_for_and_good_once(
+    config: Config, enrolled: tuple[str, pyotp.TOTP]
+) -> None:
+    login, codes = enrolled
+    options = ("--figure", "positive_rate", "--json", "--studies-as", login)
+    now = codes.now()
+    code, text = asked(config, *options, typed=f"{PASSWORD}\n{now}\n")
+    assert code == 0
+    assert {part["study"] for part in json.loads(text)["studies"]} == {row.study_uid for row in rows()}
+    before = len(refusals(config))
+    code, text = asked(config, *options, typed=f"{PASSWORD}\n{now}\n")
+    assert (code, text.strip()) == (2, "")
+    assert len(refusals(config)) == before + 1
+
+
+def test_a_wrong_code_is_refused_and_told_in_the_trail(config: Config, enrolled: tuple[str, pyotp.TOTP]) -> None:
+    login, codes = enrolled
+    before = len(refusals(config))
+    right = {codes.at(datetime.now(UTC) + timedelta(seconds=30 * shift)) for shift in (-2, -1, 0, 1, 2)}
+    wrong = next(code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in right)
+    with pytest.raises(explain.RightError, match="code"):
+        explain.admitted(config, login, PASSWORD, SITE, lambda: wrong)
+    with pytest.raises(explain.RightError, match="code"):
+        explain.admitted(config, login, PASSWORD, SITE)
+    assert len(refusals(config)) == before + 2
+    assert all("second_factor" in str(row["detail"]) for row in refusals(config)[:2])
+    assert explain.admitted(config, login, PASSWORD, SITE, codes.now).login == login
+
+
+def test_no_code_is_asked_for_before_the_password_is_right(config: Config, enrolled: tuple[str, pyotp.TOTP]) -> None:
+    def never() -> str:
+        raise AssertionError
+
+    with pytest.raises(explain.RightError, match="password"):
+        explain.admitted(config, enrolled[0], "wrong", SITE, never)
+
+
+def test_guessing_is_slowed_with_the_count_of_the_web_application(
+    config: Config, enrolled: tuple[str, pyotp.TOTP]
+) -> None:
+    login, codes = enrolled
+    store, account = users.find(config, login)
+    for _ in range(sign_in_failures.ACCOUNT_LIMIT):
+        sign_in_failures.note(store, f"code of {account.user_id}", "192.0.2.7", datetime.now(UTC))
+    with pytest.raises(explain.RightError, match="too many"):
+        explain.admitted(config, login, PASSWORD, SITE, codes.now)
+
+
+def test_a_role_that_needs_a_second_factor_needs_it_here_too(config: Config) -> None:
+    strict = second_factor_of(config, "department_head")
+    with pytest.raises(explain.RightError, match="no second factor yet"):
+        explain.admitted(strict, "head@h.example", PASSWORD, SITE)

@@ -72,8 +72,15 @@ def test_the_most_pressing_come_first(month: Month, most: int) -> None:
 
 def test_a_month_without_anything_asks_for_nothing(month: Month) -> None:
     figures = month("empty")
-    quiet = replace(figures, values={**figures.values, "nights": []})
+    offered = month("saint-aubin").values["offered"]
+    quiet = replace(figures, values={**figures.values, "nights": [], "offered": offered})
     assert texts(quiet) == []
+
+
+def test_without_any_image_it_asks_for_the_connection(month: Month) -> None:
+    first = texts(month("empty"))[0]
+    assert first == "No image arrived: ask whoever runs the connection to the PACS whether that is right."
+    assert not any("No image" in text for site in ("tiny", "saint-aubin") for text in texts(month(site)))
 
 
 def test_withheld_numbers_are_not_told(month: Month) -> None:

@@ -260,7 +260,7 @@ def test_withheld_numbers_are_not_shown(warehouse_file: Path, simulated: ModuleT
     page = parsed(compose(path, simulated, "tiny"))
     assert "*" in page.text
     assert "inférieur à 11" in page.text
-    volume = re.search(r"Examens analysables \[\d+\]\s*(\S+)", page.text)
+    volume = re.search(r"Examens analysables\s\[\d+\]\s*(\S+)", page.text)
     assert volume and volume[1] == "*"
 
 
