@@ -376,7 +376,7 @@ def test_two_reports_share_one_browser(warehouse_file: Path, simulated: ModuleTy
         monthly.publish(*pair, tmp_path / str(index))
         for index, pair in enumerate(zip(compositions, drawn, strict=True))
     ]
-    assert all(report.pages >= 4 for report in made)
+    assert [report.pages for report in made] == [9, 3]  # an empty month repeats no empty page
 
 
 def test_the_page_gives_weasyprint_no_reason_to_complain(warehouse_file: Path, simulated: ModuleType) -> None:
