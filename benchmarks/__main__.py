@@ -7,7 +7,7 @@ import importlib
 import sys
 
 # Each is a module of this folder with `add_arguments(parser)` and `run(options) -> list of lines`.
-NAMES = ("cluster", "hub", "night", "overhead", "reports", "warehouse", "web")
+NAMES = ("cluster", "growth", "hub", "night", "overhead", "reports", "warehouse", "web")
 
 
 def main() -> None:
