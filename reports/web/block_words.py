@@ -20,6 +20,7 @@ WORDS = {
     "volume_by_patient_class": message("Where the patients come from"),
     "volume_by_device": message("Devices"),
     "trend": message("Key figures over thirteen months"),
+    "peers": message("Beside its peers"),
     "rates_by_region": message("Positive and doubtful rates by region"),
     "rates_by_age_band": message("Positive and doubtful rates by age"),
     "outside_scope": message("Outside the validated scope"),
