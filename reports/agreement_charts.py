@@ -217,12 +217,13 @@ def agreement_over_time(figures: MonthFigures, words: Language, accent: str) -> 
         reason = words.text("A trend needs at least two months; it will appear here.")
         return Chart("agreement_over_time", None, "", refs, reason)
     changes = places(figures)
-    figure = blank(words, WIDE, 150, 40, 10, 34 if changes else 22, 20)
+    figure = blank(words, WIDE, 154, 40, 10, 34 if changes else 22, 24)
     low = _floor([number for name in STRATIFIED for number in _numbers(figures, name)])
     ticks = [index for index in range(len(months)) if index % 6 == 0]
     for (axis, full, domain), name in zip(PANELS, STRATIFIED, strict=True):
         extra = {} if axis == "x" else {"anchor": "y"}
-        figure.axis(full, domain=domain, range=[-0.4, len(months) - 0.6], tickvals=ticks, **extra)
+        # The first month stands left of its axis: below the lowest share, not on it.
+        figure.axis(full, domain=domain, range=[-0.4, len(months) - 0.6], tickvals=ticks, ticklabelstandoff=6, **extra)
         figure.axis(full, ticktext=[plain(words.month(months[index], "year")) for index in ticks])
         _limits(figure, figures, name, axis, months)
         other = _known(figures, f"{name}_positive_only")

@@ -30,8 +30,9 @@ def glossary(words: Language) -> list[tuple[str, str]]:
         (
             words.text("Usual variation"),
             words.text(
-                "the month is within what the earlier months let expect: no point outside of the limits, no seven in"
-                " a row on one side or in one direction, no two of three near a limit (XmR and p charts)."
+                "the month is within the usual spread of the months shown, itself among them: no point outside of the"
+                " limits, no seven in a row on one side or in one direction, no two of three near a limit (XmR and p"
+                " charts)."
             ),
         ),
         (

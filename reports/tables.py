@@ -188,7 +188,7 @@ def nights(figures: MonthFigures, words: Language) -> list[Row]:
 
 
 def drift(figures: MonthFigures, words: Language) -> list[Row]:
-    """Return each stability index beside what chance alone would give, and how to read it."""
+    """Return each stability index beside what chance alone would give, and its reading; empty if none is judged."""
     rows = []
     pairs = [("score_drift", "score_drift_limit"), ("case_mix_drift", "case_mix_drift_limit")]
     for name, limit_name in pairs:
@@ -199,7 +199,8 @@ def drift(figures: MonthFigures, words: Language) -> list[Row]:
             limit = limits.get(tuple(value.stratum.items()))
             word = term(words, "mix", value.stratum["mix"]) if value.stratum else words.text("scores")
             rows.append(Row(_capital(word), (words.value(value), words.value(limit), _moved(value, limit, words))))
-    return rows
+    judged = any(value.value is not None or value.suppressed for name, _ in pairs for value in figures.values[name])
+    return rows if judged else []
 
 
 def _moved(value: Value, limit: Value | None, words: Language) -> str:
