@@ -256,8 +256,28 @@ def _report(
         text=text,
         flags=tuple(dict.fromkeys([*flags, *time_flags(at, exam_at, now)])),
         ai_seen=_ai_seen(report, settings.ai_seen),
+        named=_named(report, known),
     )
     return (event,)
+
+
+def _named(report: Resource, known: Mapping[str, Resource]) -> tuple[str, ...]:
+    """Return what the report says of persons: names, numbers, addresses of the patient and of who wrote it."""
+    found: list[str] = []
+    for element in ("subject", "performer", "resultsInterpreter"):
+        found += [_word(reference, "display") for reference in _items(report, element)]
+        for person in _referred(report, element, known):
+            found += [value for _, _, value in _numbers(person)]
+            for part in (*_items(person, "name"), *_items(person, "telecom"), *_items(person, "address")):
+                found += [value for value in _texts(part) if len(value) > 2]
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def _texts(part: Resource) -> Iterator[str]:
+    for name in ("text", "family", "given", "value", "line", "city", "postalCode"):
+        value = part.get(name)
+        for one in value if isinstance(value, list) else [value]:
+            yield _word({"one": one}, "one")
 
 
 def _ai_seen(report: Resource, where: str | None) -> bool | None:

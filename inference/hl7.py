@@ -347,5 +347,5 @@ def _together(events: Sequence[ReportEvent]) -> ReportEvent:
 
 def _events(message: Message, events: Sequence[ReportEvent]) -> tuple[ReportEvent, ...]:
     """Give each event the identity of its message's content and its own place in it."""
-    identity = hl7_identity.digest(message)
-    return tuple(replace(event, message_id=f"{identity}-{index}") for index, event in enumerate(events))
+    identity, named = hl7_identity.digest(message), hl7_identity.named(message)
+    return tuple(replace(event, message_id=f"{identity}-{index}", named=named) for index, event in enumerate(events))

@@ -5,14 +5,45 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
-from inference.hl7_syntax import Message, Segment
+from inference.hl7_syntax import Message, Segment, unescape
 
 MAX_PATIENT_NUMBERS = 100
 MAX_EXAMINATIONS = 100  # of one request
 UID = re.compile(r"[0-9]+(?:\.[0-9]+)+", re.ASCII)
 # In OBX-3: DICOM Study (113014, IHE), Study Instance UID (110180), or the name.
 _STUDY_CODE = re.compile(r"(?<!\d)(?:113014|110180)(?!\d)|study\s*instance\s*uid", re.IGNORECASE)
+
+
+# Fields that name persons: the patient, her kin, who cares for her, ordered, read and signed; and her numbers.
+_PERSONAL = {
+    "PID": (2, 3, 4, 5, 6, 9, 11, 13, 14, 18, 19, 20, 21, 26),
+    "PD1": (4,),
+    "NK1": (2, 4, 5, 6, 30),
+    "MRG": (1, 2, 3, 4, 7),
+    "PV1": (7, 8, 9, 17, 19),
+    "ORC": (2, 3, 10, 11, 12, 19),
+    "OBR": (2, 3, 10, 16, 18, 28, 32, 33, 34, 35),
+    "IN1": (16, 19, 36, 49),
+}
+_MOST_NAMED = 2_000
+
+
+def named(message: Message) -> tuple[str, ...]:
+    """Return what the message says of persons, part by part: names, numbers, addresses, telephone numbers."""
+    marks = message.separators
+    between = re.compile(
+        "|".join(re.escape(mark) for mark in (marks.repetition, marks.component, marks.subcomponent) if mark)
+    )
+    found = (
+        part
+        for segment in message.segments
+        for place in _PERSONAL.get(segment.name, ())
+        for part in between.split(segment.raw(place))
+        if len(part) > 2
+    )
+    return tuple(dict.fromkeys(unescape(part, message)[0] for part in islice(found, _MOST_NAMED)))
 
 
 def control(message: Message) -> str:

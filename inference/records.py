@@ -85,7 +85,8 @@ class ReportEvent:
     `status` is preliminary, final, corrected or withdrawn; `event_at` is when that state was
     reached (OBR-22 with OBR-25, see DESIGN section 4). `text` is the report's narrative and is
     never written to the warehouse. `sent_at` is MSH-7; `ai_seen` whether the author had seen the AI
-    result before signing, None where the site cannot tell.
+    result before signing, None where the site cannot tell. `named` is what the message says of persons
+    (names, numbers, addresses): it is stored nowhere, and masked in whatever of the text is shown.
     """
 
     message_id: str
@@ -102,6 +103,13 @@ class ReportEvent:
     flags: tuple[str, ...]
     sent_at: datetime | None = None
     ai_seen: bool | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def personal(self) -> tuple[str, ...]:
+        """What must not be shown of the text: `named`, and the identifiers."""
+        numbers = (self.patient_id, self.accession_number, self.study_uid)
+        return (*self.named, *(number for number in numbers if number))
 
 
 @dataclass(frozen=True, slots=True)

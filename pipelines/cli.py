@@ -160,16 +160,18 @@ def _night_words(result: dict[str, Any]) -> str:
     sums = ", ".join(f"{count} {outcome}" for outcome, count in result["new"].items()) or "nothing new"
     made = "\n".join(f"  {path}" for path in result["made"])
     head = f"Night {result['status']}: {sums}; {result['studies']} studies, {result['flagged']} flagged.\n"
-    return f"{head}{_why(result['error'])}{made}"
+    return f"{head}{_why(result['error'], result.get('why'))}{made}"
 
 
-def _why(error: str | None) -> str:
+def _why(error: str | None, words: str | None) -> str:
     """Return why a night failed, in words where its code has some."""
     from inference.reasons import REASONS, sentence  # noqa: PLC0415
 
     if error is None:
         return ""
     known = [sentence(code, "en") for code in REASONS if code in error.replace(":", " ").split()]
+    if words is not None and words.startswith(f"{error}: "):
+        known = [words.removeprefix(f"{error}: ").rstrip(".") + "."]
     return f"  {error}: {' '.join([*known, 'Run `bilan doctor`; then run the night again.'])}\n"
 
 

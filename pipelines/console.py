@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +21,13 @@ HOME = Path("bilan_home")
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Print errors that an operator can mend in words, and exit with 2."""
+    """Print errors that an operator can mend in words, and exit with 2.
+
+    Of the system's errors (a folder that is missing, read-only or full) the folder is told, never a file's name,
+    which a source may have made of a patient's.
+    """
+    import duckdb  # noqa: PLC0415 - keeps `--help` quick
+
     from inference.errors import BilanInferenceError  # noqa: PLC0415 - keeps `--help` quick
     from pipelines.errors import BilanError  # noqa: PLC0415
     from reports.errors import ReportError  # noqa: PLC0415
@@ -30,8 +37,22 @@ def clear_errors() -> Iterator[None]:
         yield
     except (BilanError, BilanInferenceError, ReportError, WarehouseError) as error:
         for line in str(error).splitlines():
-            typer.secho(f"error: {line}", fg="red", err=True)
+            _tell(line)
         raise typer.Exit(2) from None
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        place = Path(os.fsdecode(error.filename)).parent if isinstance(error.filename, str | bytes) else None
+        _tell(f"{error.strerror or type(error).__name__}" + (f", in the folder {place}" if place else ""))
+        raise typer.Exit(2) from None
+    except duckdb.Error as error:
+        # Its text may hold what a row holds.
+        _tell(f"the database cannot be used ({type(error).__name__}): run `bilan doctor`")
+        raise typer.Exit(2) from None
+
+
+def _tell(line: str) -> None:
+    typer.secho(f"error: {line}", fg="red", err=True)
 
 
 def print_json(data: Any) -> None:

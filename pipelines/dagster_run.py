@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from importlib.resources import files
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import night as nights
 from pipelines.config import Config
+from pipelines.errors import BilanError, NightFailedError
+from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -45,10 +48,63 @@ def settings() -> str:
 
 
 def night(config: Config, site: str, day: date, progress: nights.Progress | None = None) -> dict[str, Any]:
-    """Run one night; return its status, what was made, and the ledger's sums."""
-    config.site(site)
+    """Run one night; return its status, what was made, and the ledger's sums.
+
+    A run that failed is told as failed, though an earlier one of the same night was complete.
+
+    Raises
+    ------
+    BilanError
+        The day is none that a night can be run of, or the run failed before anything could be published.
+    """
+    _refuse_day(config, site, day)
     run = _execute(config, "night", {"site": site, "day": day.isoformat()}, progress)
-    return {**nights.summary(config, site, day), **_taken(run)}
+    why = None if run.success else _why(config, run)
+    try:
+        told = nights.summary(config, site, day)
+    except WarehouseError:
+        if why is None:
+            raise
+        raise NightFailedError(why) from None
+    if why is not None:
+        known = told["status"] == "failed" and told["error"] != "NOT_RUN"
+        told |= {"status": "failed", "error": told["error"] if known else why.split(":")[0], "why": why}
+    return {**told, **_taken(run)}
+
+
+def _refuse_day(config: Config, site: str, day: date) -> None:
+    today = datetime.now(config.site(site).zone).date()
+    if not nights.FIRST_NIGHT <= day <= today:
+        raise BilanError(
+            f"nights can be run from {nights.FIRST_NIGHT} to today ({today}); older ones by `bilan backfill`"
+        )
+
+
+def _why(config: Config, run: dg.ExecuteInProcessResult) -> str:
+    """Return why a run failed: the sentence of an error of ours; of others the kind, without its text.
+
+    An error's text may hold what a file holds; of the system's, the words for its number are told,
+    and which folder of the home directory it speaks of.
+    """
+    for event in run.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is None:
+            continue
+        name, _, text = error.message.strip().partition(": ")
+        if name.split(".")[0] in ("inference", "pipelines", "reports", "warehouse"):
+            return f"{name.rsplit('.', 1)[-1]}: {text}"
+        return f"{name.rsplit('.', 1)[-1]}{_system(config, text)}"
+    return "UNKNOWN: see the run in `bilan dagster`"
+
+
+def _system(config: Config, text: str) -> str:
+    number = re.match(r"\[Errno (\d+)\]", text)
+    if number is None:
+        return ""
+    place = re.search(rf"{re.escape(str(config.home))}/(\w+)", text)
+    return f": {os.strerror(int(number[1]))}" + (f" ({config.home / place[1]})" if place else "")
 
 
 def month(config: Config, site: str, month: str, out: Path | None = None) -> dict[str, Any]:

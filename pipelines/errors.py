@@ -37,6 +37,10 @@ class ClusterError(BilanError):
     """Images had no answer from the cluster: see that scheduler and workers run; the next night catches up."""
 
 
+class NightFailedError(BilanError):
+    """A night came to nothing: mend what the text says, then run it again."""
+
+
 class NothingToReportError(BilanError):
     """The month asked for has no data at this site: check the month and the site's name."""
 

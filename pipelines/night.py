@@ -48,6 +48,7 @@ from warehouse.site import SiteFacts
 
 Progress = Callable[[str], None]
 FIRST_DAY = date(1970, 1, 1)
+FIRST_NIGHT = date(2024, 1, 1)  # that the schedule knows
 
 
 def begin(config: Config, site: str, days: Sequence[date], steps: Sequence[str] = nights.STEPS) -> None:
@@ -132,7 +133,7 @@ def label_reports(config: Config, site: str, days: Sequence[date], progress: Pro
 
 def _label(site: Site, event: ReportEvent) -> ReportLabel:
     found = engine.label(event.text, site.language)
-    kept = redact(found.evidence) if site.evidence == "redacted" and found.evidence else None
+    kept = redact(found.evidence, event.personal) if site.evidence == "redacted" and found.evidence else None
     known = bool(found.evidence)
     # One text for several examinations: which of them its words are about, a person has to say.
     shared = "SHARED_REPORT" in event.flags

@@ -33,5 +33,5 @@ def texts(config: Config, site: str, message_ids: Iterable[str]) -> dict[str, st
         for event in messages.reports(config, site, content_id):
             pseudonym = mask.of("message_id", event.message_id)
             if pseudonym in asked:
-                found[pseudonym] = redact(event.text)
+                found[pseudonym] = redact(event.text, event.personal)
     return found

@@ -40,7 +40,7 @@ IDENTIFIERS = frozenset(
 # Fields of records that must not reach the warehouse, or have no use in it.
 EXCLUDED: dict[str, frozenset[str]] = {
     "instance": frozenset({"exam_date"}),  # `day` says it
-    "report_event": frozenset({"text"}),
+    "report_event": frozenset({"text", "named"}),
     "report_label": frozenset({"start", "end"}),
 }
 # Columns that hold what another column holds too: the same value gives the same pseudonym in both.

@@ -8,10 +8,12 @@ from datetime import date
 
 import dagster as dg
 
+from pipelines.night import FIRST_NIGHT
+
 # Backfill policies and partition mappings are beta to Dagster; the version is pinned to 1.13.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
-FIRST_DAY = "2024-01-01"
+FIRST_DAY = FIRST_NIGHT.isoformat()
 
 # Sites come and go in sites/*.yaml without a change of code: `defs.schedules` keeps these in step.
 SITES = dg.DynamicPartitionsDefinition(name="site")

@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pikepdf
 import pytest
 
@@ -80,6 +81,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     elsewhere.mkdir()
     subprocess.run([sys.executable, "-W", "ignore", str(PROGRAM), "deliver", str(home)], check=True)
     inbox = home / "inbox" / SITE
+    for path in inbox.rglob("*.hl7"):
+        path.write_bytes(_named(path.read_bytes()))
     for path in sorted(inbox.rglob("*")):
         if path.is_file():
             path.rename(path.with_name(f"CANARINOM-{path.name}"))
@@ -121,6 +124,13 @@ def test_no_canary_outside_of_where_identities_are_kept(ran: Ran) -> None:
     assert leaks == []
 
 
+def test_the_sentence_of_a_report_is_kept_without_whom_it_names(ran: Ran) -> None:
+    with duckdb.connect(str(ran.home / "data" / "published.duckdb"), read_only=True) as connection:
+        kept = connection.execute("select evidence from report_label where evidence like '%fracture (%'").fetchall()
+    assert kept
+    assert all("fracture ([…], dossier […])" in evidence for (evidence,) in kept)
+
+
 def test_no_canary_in_what_was_said(ran: Ran) -> None:
     assert ran.said
     assert not _canary(ran.said.encode())
@@ -132,6 +142,15 @@ def test_nothing_issued_holds_an_address(ran: Ran) -> None:
         if path.is_file():
             found |= {item for item in ADDRESS.findall(_content(path)) if not item.startswith(VOCABULARIES)}
     assert found == set()
+
+
+def _named(file: bytes) -> bytes:
+    """Return a file of reports each of which names, in its very finding, the patient and her number."""
+    messages = re.split(rb"(?=\rMSH\|)", file)
+    for index, message in enumerate(messages):
+        if found := re.search(rb"\rPID\|1\|\|(\w+)[^|]*\|\|(\w+)\^", message):
+            messages[index] = message.replace(b"fracture", b"fracture (%s, dossier %s)" % (found[2], found[1]))
+    return b"".join(messages)
 
 
 def _canary(data: bytes) -> bool:

@@ -80,7 +80,32 @@ def test_a_bundle() -> None:
         patient_class="E",
         text="Fracture déplacée.",
         flags=(),
+        named=("INS1", "PAT1"),
     )
+
+
+def test_what_names_persons_is_gathered() -> None:
+    patient = {
+        **PATIENT,
+        "name": [{"family": "Le Gall", "given": ["Anne", "Marie"]}, {"text": "Anne Le Goff"}],
+        "telecom": [{"value": "0298010203"}],
+        "address": [{"line": ["12 rue X"], "city": "Brest", "postalCode": "29200"}],
+    }
+    text = report(performer=[{"display": "Dr Sign"}])
+    file = json.dumps({"resourceType": "Bundle", "entry": [{"resource": one} for one in (patient, STUDY, text)]})
+    [[found]] = read(file.encode(), PARIS, NOW)
+    assert {
+        "INS1",
+        "Le Gall",
+        "Anne",
+        "Marie",
+        "Anne Le Goff",
+        "0298010203",
+        "12 rue X",
+        "Brest",
+        "29200",
+        "Dr Sign",
+    } == set(found.named) - {"PAT1"}
 
 
 def test_several_reports_keep_their_order() -> None:

@@ -95,7 +95,23 @@ def test_a_whole_message() -> None:
         text="Fracture du radius.",
         flags=(),
         sent_at=datetime(2026, 11, 19, 9, 15, tzinfo=UTC),
+        named=("PAT1", "DOE", "PLACER", "FILLER", "ACC1"),
     )
+
+
+def test_what_names_persons_is_gathered_from_every_part() -> None:
+    found = event(
+        head(),
+        "PID|1||PAT1^^^H^PI~77^^^H^VN~SS12||LE GALL&Le&Gall^Z\\S\\E^M~NEE^ANNE||19500303|F|ALIAS"
+        "||12 rue X^^BREST||0298010203",
+        "NK1|1|KIN^SHE",
+        "PV1|1|E|WARD|||||D1^DOC^TOR",
+        request(_16="D2^ORDER^ED", _32="D3&SIGN&ED^20261119"),
+        OBX,
+    )
+    assert {"PAT1", "SS12", "LE GALL", "Gall", "Z^E", "NEE", "ANNE", "ALIAS", "12 rue X", "BREST"} <= set(found.named)
+    assert {"0298010203", "KIN", "SHE", "DOC", "TOR", "ORDER", "SIGN"} <= set(found.named)
+    assert not {"WARD", "19500303", "Fracture du radius."} & set(found.named)
 
 
 def test_the_accession_number_comes_from_the_first_place_that_has_one() -> None:
@@ -507,10 +523,10 @@ def test_no_segments_raise(segments: list[tuple[str, str]]) -> None:
 
 
 def test_no_identifier_but_where_it_belongs() -> None:
-    """The text and the identifiers are the only fields that can hold what a person wrote."""
+    """The text, what names persons and the identifiers are the only fields that can hold what a person wrote."""
     found = event(head(), PID, "PV1|1|DOE JO", OBR, OBX)
     for one in fields(found):
-        if one.name != "text":
+        if one.name not in ("text", "named"):
             assert "DOE" not in str(getattr(found, one.name))
 
 

@@ -126,7 +126,7 @@ def test_a_field_without_a_column_is_refused(connection: Any, make: Any) -> None
 
 
 def test_only_what_is_excluded_by_name_is_dropped(connection: Any, make: Any) -> None:
-    assert {"instance": {"exam_date"}, "report_event": {"text"}, "report_label": {"start", "end"}} == EXCLUDED
+    assert {"instance": {"exam_date"}, "report_event": {"text", "named"}, "report_label": {"start", "end"}} == EXCLUDED
     event = make.event("1")
     assert (
         make.keep(connection, "report_event", [event])
