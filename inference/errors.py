@@ -17,5 +17,9 @@ class EvaluationError(BilanInferenceError):
     """A manifest cannot be used: correct the named column or line."""
 
 
+class ListError(BilanInferenceError):
+    """A file that was given as a list is none: the text says which column it lacks."""
+
+
 class ResultObjectError(BilanInferenceError):
     """No object for the PACS can be made of a result: the study's images are too bare; nothing is sent of it."""

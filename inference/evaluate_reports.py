@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from inference.accuracy import wilson
+from inference.errors import EvaluationError
 from inference.labels.engine import Label, label
 from inference.labels.pack import LANGUAGES
 
@@ -134,8 +135,12 @@ def evaluate_reports(path: Path) -> ReportEvaluation:
     ------
     OSError
         When the file cannot be read.
+    EvaluationError
+        When none of its lines is a report.
     """
     rows, rejected = _rows(path.read_bytes().splitlines())
+    if rejected and not rows:
+        raise EvaluationError("no line of the file is a report in JSON with language, text and gold")
     for language in LANGUAGES:
         label("", language)
     begun = time.process_time()

@@ -13,13 +13,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
+from inference.errors import ListError
 from inference.records import Opposition
 
 _STATES = {"": True, "opposed": True, "lifted": False}
 
 
 def read(data: bytes, zone: ZoneInfo, now: datetime) -> tuple[list[Opposition], list[int]]:
-    """Return the decisions in a file, and the numbers of the lines that say none that can be read."""
+    """Return the decisions in a file, and the numbers of the lines that say none that can be read.
+
+    Raises
+    ------
+    ListError
+        The file has no column of patients.
+    """
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -28,7 +35,7 @@ def read(data: bytes, zone: ZoneInfo, now: datetime) -> tuple[list[Opposition], 
     delimiter = max(";\t,", key=header.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     if "patient_id" not in (reader.fieldnames or []):
-        return [], [1]
+        raise ListError("the file is no list of patients: its first line must name a column patient_id")
     found: list[Opposition] = []
     refused: list[int] = []
     for number, row in _rows(reader):

@@ -38,7 +38,7 @@ class GateSettings:
     regions: frozenset[str] = VALIDATED_REGIONS
     max_file_bytes: int = 512 * 1024 * 1024
     max_pixels: int = 50_000_000
-    max_message_bytes: int = 10 * 1024 * 1024
+    max_message_bytes: int = 8 * 1024 * 1024
     future_tolerance_hours: float = 24.0
     # Where a report says whether its author saw the AI result: see `inference.ai_seen`.
     ai_seen: str | None = None

@@ -21,6 +21,7 @@ from warehouse.month import span
 
 # At the most; a piece of work ends with its month.
 DAYS_AT_ONCE = 7
+MOST_MONTHS = 120  # more at once is a year mistyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def run(
     Raises
     ------
     ConfigError
-        If the stretch is empty, or lies in the future.
+        If the stretch is empty, too long, or lies in the future.
     """
     first = span(first_month)["start"]
     last = min(span(last_month)["end"] - timedelta(days=1), late.last_due(config.site(site), now))
@@ -91,6 +92,10 @@ def run(
             [Problem("bilan backfill", "--from, --to", "no night of these months is over; turn them round?")]
         )
     days_all = (last - first).days + 1
+    if days_all > 31 * MOST_MONTHS:
+        raise ConfigError(
+            [Problem("bilan backfill", "--from, --to", f"at most {MOST_MONTHS} months at once; is the year right?")]
+        )
     done = days_done = studies = 0
     spent = 0.0
     for piece in pieces(first, last):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ def check_dicom(
 
     for path, outcome, reasons in judge(paths, gate(time_zone), DecodeSettings(), datetime.now(UTC)):
         judged(path, outcome, reasons, as_json)
+    told_nothing(paths)
 
 
 @check_app.command("hl7")
@@ -50,6 +52,7 @@ def check_hl7(
 
     for path, outcome, reasons in judge(paths, gate(time_zone), datetime.now(UTC)):
         judged(path, outcome, reasons, as_json)
+    told_nothing(paths)
 
 
 def gate(time_zone: str) -> Any:
@@ -64,12 +67,28 @@ def gate(time_zone: str) -> Any:
         raise typer.BadParameter("not an IANA time zone such as Europe/Paris") from None
 
 
+def told_nothing(paths: list[Path]) -> None:
+    """Say of which paths there was nothing to judge; exit with 2 where one names nothing at all."""
+    for path in paths:
+        if path.is_dir() and not any(path.iterdir()):
+            say(f"nothing in the folder {path}")
+    missing = [path for path in paths if not os.path.lexists(path)]
+    for path in missing:
+        say(f"error: no such file or folder: {path}")
+    if missing:
+        raise typer.Exit(2)
+
+
 def judged(path: Path, outcome: str, reasons: tuple[str, ...], as_json: bool) -> None:
-    """Print what became of a file."""
+    """Print what became of a file: as JSON, or as a line with a sentence below for each reason."""
+    from inference.reasons import sentence  # noqa: PLC0415
+
     if as_json:
         typer.echo(json.dumps({"file": str(path), "outcome": outcome, "reasons": list(reasons)}, ensure_ascii=False))
     else:
-        typer.echo(f"{outcome:22} {' '.join(reasons):40} {path}")
+        typer.echo(f"{outcome:22} {path}")
+        for reason in reasons:
+            typer.echo(f"{'':22}   {reason}: {sentence(reason, 'en')}")
     sys.stdout.flush()
 
 

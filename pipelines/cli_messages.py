@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli_measure import check_app, gate, judged
+from pipelines.cli_measure import check_app, gate, judged, told_nothing
 from pipelines.console import HOME, AsJson, Home, SiteName, clear_errors, print_json
 
 
@@ -35,6 +35,7 @@ def check_csv(
     limits, now = settings.gate_settings(), datetime.now(UTC)
     for path, outcome, reasons in check_messages(paths, lambda data: report_csv.read(data, export, limits, now)):
         judged(path, outcome, reasons, as_json)
+    told_nothing(paths)
 
 
 @check_app.command("fhir")
@@ -53,6 +54,7 @@ def check_fhir(
     limits, now = gate(time_zone), datetime.now(UTC)
     for path, outcome, reasons in check_messages(paths, lambda data: fhir.read(data, limits, now)):
         judged(path, outcome, reasons, as_json)
+    told_nothing(paths)
 
 
 def oppose(

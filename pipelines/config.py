@@ -19,6 +19,7 @@ from inference.ai_seen import PATTERN as AI_SEEN
 from inference.description import describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
+from pipelines import strict_yaml
 from pipelines.config_alarms import Alarms
 from pipelines.config_cluster import Cluster
 from pipelines.config_hub import Export, Hub
@@ -340,11 +341,11 @@ def load(home: Path) -> Config:
 def _read(path: Path, kind: type[T], known: dict[str, Any], problems: list[Problem]) -> T | None:
     name = path.name if path.parent.name != "sites" else f"sites/{path.name}"
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = strict_yaml.load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}" if mark else "file"
-        problems.append(Problem(name, where, "not readable as YAML in UTF-8; check indentation, quotes and colons"))
+        problems.append(Problem(name, where, strict_yaml.REMEDY))
         return None
     if data is None:
         data = {}

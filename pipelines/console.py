@@ -26,8 +26,6 @@ def clear_errors() -> Iterator[None]:
     Of the system's errors (a folder that is missing, read-only or full) the folder is told, never a file's name,
     which a source may have made of a patient's.
     """
-    import duckdb  # noqa: PLC0415 - keeps `--help` quick
-
     from inference.errors import BilanInferenceError  # noqa: PLC0415 - keeps `--help` quick
     from pipelines.errors import BilanError  # noqa: PLC0415
     from reports.errors import ReportError  # noqa: PLC0415
@@ -44,10 +42,6 @@ def clear_errors() -> Iterator[None]:
             raise
         place = Path(os.fsdecode(error.filename)).parent if isinstance(error.filename, str | bytes) else None
         _tell(f"{error.strerror or type(error).__name__}" + (f", in the folder {place}" if place else ""))
-        raise typer.Exit(2) from None
-    except duckdb.Error as error:
-        # Its text may hold what a row holds.
-        _tell(f"the database cannot be used ({type(error).__name__}): run `bilan doctor`")
         raise typer.Exit(2) from None
 
 

@@ -160,10 +160,8 @@ def _isolated() -> bool:
 
 def keys(loaded: Config) -> Iterator[Result]:
     """Each site has a pseudonym key that only its owner can read."""
-    import duckdb  # noqa: PLC0415
-
     from warehouse import connect, rotation  # noqa: PLC0415
-    from warehouse.errors import KeyFileError, WarehouseError  # noqa: PLC0415
+    from warehouse.errors import KeyFileError, WarehouseDamagedError, WarehouseError  # noqa: PLC0415
     from warehouse.pseudonym import Pseudonymiser, read_key  # noqa: PLC0415
 
     for site in loaded.sites:
@@ -174,12 +172,11 @@ def keys(loaded: Config) -> Iterator[Result]:
         except KeyFileError as error:
             yield Result(f"key of {site}", False, "not usable", str(error))
             continue
+        except WarehouseDamagedError as error:
+            yield Result(f"readers' copy, {site}", False, "cannot be read", str(error))
+            continue
         except WarehouseError:  # nothing published yet, or by another version: the night will tell
             made_with = set()
-        except duckdb.Error:
-            remedy = "the readers' copy is damaged: run a night, which makes it anew"
-            yield Result(f"readers' copy, {site}", False, "cannot be read", remedy)
-            continue
         if made_with <= {key_id}:
             yield Result(f"key of {site}", True, "mode 0600")
         else:

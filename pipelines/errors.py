@@ -37,6 +37,10 @@ class ClusterError(BilanError):
     """Images had no answer from the cluster: see that scheduler and workers run; the next night catches up."""
 
 
+class NotAListError(BilanError):
+    """A file that was given as a list is none: the text says which column it lacks."""
+
+
 class NightFailedError(BilanError):
     """A night came to nothing: mend what the text says, then run it again."""
 

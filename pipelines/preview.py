@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 def run(home: Path, site: str, month: str, port: int, say: Any) -> None:
     """Serve until interrupted."""
     with drawing.warm() as page, Preview(home, site, month, page, port) as server:
-        say(f"Open {server.address}; edit sites/{site}.yaml and save: the page follows. Ctrl-C ends it.")
+        say(f"Open {server.address} , edit sites/{site}.yaml and save: the page follows. Ctrl-C ends it.")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

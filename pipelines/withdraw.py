@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.config import Config
+from pipelines.errors import NotAListError
 from pipelines.intake import writer
 from pipelines.trail import note
 from warehouse import connect, withdrawals
@@ -52,6 +53,11 @@ def _rows(data: bytes) -> list[dict[str, str | None]]:
         text = data.decode("cp1252", "replace")
     delimiter = max(";\t,", key=text.partition("\n")[0].count)
     try:
-        return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+        if not set(COLUMNS) & set(reader.fieldnames or []):
+            raise NotAListError(
+                f"the file is no list of studies: its first line must name a column {' or '.join(COLUMNS)}"
+            )
+        return list(reader)
     except csv.Error:
-        return [{}]
+        raise NotAListError("the file cannot be read as CSV; save it so and try again") from None

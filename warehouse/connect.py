@@ -15,12 +15,19 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.errors import SchemaVersionError, TransactionOpenError, WarehouseBusyError, WarehouseError
+from warehouse.errors import (
+    SchemaVersionError,
+    TransactionOpenError,
+    WarehouseBusyError,
+    WarehouseDamagedError,
+    WarehouseError,
+)
 from warehouse.statement import statement
 
 _POLL_SECONDS = 0.2
 # Two schemas, each a folder of migrations: the sites' warehouse, and the hub's store of aggregates.
 SITES, HUB = "migrations", "hub_migrations"
+_UNREADABLE = "the published copy cannot be read; run `bilan night` to publish it anew"
 _NOTHING = {
     SITES: "nothing has been published yet; run `bilan night` first",
     HUB: "the hub has nothing to show yet; run `bilan hub import` first",
@@ -115,7 +122,9 @@ def reader(path: Path, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnectio
     Raises
     ------
     WarehouseError
-        If there is no copy yet, or it cannot be opened.
+        If there is no copy yet.
+    WarehouseDamagedError
+        If it cannot be opened or read.
     SchemaVersionError
         If the copy is not at the schema of this version of Bilan.
     """
@@ -131,11 +140,15 @@ def reader(path: Path, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnectio
             quoted = str(path.absolute()).replace("'", "''")
             connection.execute(f"attach '{quoted}' as warehouse (read_only)")
         except duckdb.Error:
-            raise WarehouseError("the published copy cannot be opened; run `bilan night` to publish it anew") from None
+            raise WarehouseDamagedError(_UNREADABLE) from None
         connection.execute("use warehouse")
         connection.execute(statement("lock_down"))
-        _check_version(connection, schema)
-        yield connection
+        try:
+            _check_version(connection, schema)
+            yield connection
+        except (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, duckdb.SerializationException):
+            # What a damaged page holds is not told.
+            raise WarehouseDamagedError(_UNREADABLE) from None
     finally:
         connection.close()
 
@@ -229,6 +242,8 @@ def _refuse_foreign(applied: dict[int, str], schema: str) -> None:
 
 def _check_version(connection: duckdb.DuckDBPyConnection, schema: str) -> None:
     applied = _applied(connection)
+    if not applied and not connection.execute(statement("tables")).fetchall():
+        raise WarehouseError(_NOTHING[schema])
     _refuse_foreign(applied, schema)
     if len(applied) < len(migrations(schema)):
         raise SchemaVersionError("the warehouse is older than this version of Bilan; run `bilan night` to update it")

@@ -10,7 +10,7 @@ class WarehouseBusyError(WarehouseError):
 
 
 class WarehouseDamagedError(WarehouseError):
-    """The warehouse cannot be read and there is no whole copy: restore it from the last back-up."""
+    """Warehouse or copy cannot be read: the text says whether a night makes it anew or a back-up is needed."""
 
 
 class SchemaVersionError(WarehouseError):

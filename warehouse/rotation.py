@@ -65,9 +65,12 @@ def finish(old: DuckDBPyConnection, new: DuckDBPyConnection, site: str, mask: Ps
 
 def refuse_running(connection: DuckDBPyConnection, site: str) -> None:
     """Raise `NightRunningError` while a night of the site is under way."""
-    ((running,),) = connection.execute(statement("running_nights"), {"site": site}).fetchall()
+    running = [day.isoformat() for (day,) in connection.execute(statement("running_nights"), {"site": site}).fetchall()]
     if running:
-        raise NightRunningError("a night of this site is under way or was cut short; run it to its end first")
+        days = ", ".join(running[:5]) + (f" and {len(running) - 5} more" if len(running) > 5 else "")
+        raise NightRunningError(
+            f"a night of this site is under way or was cut short: run to its end first that of {days}"
+        )
 
 
 def kept_names(connection: DuckDBPyConnection, site: str) -> set[str]:

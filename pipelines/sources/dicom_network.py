@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ def prepare(arriving: Path) -> None:
     _config.LOG_HANDLER_LEVEL = "none"
     # Its errors come with what the peer sent; ours say what happened in the ledger.
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    # So do pydicom's warnings and its log: they quote the value that they dislike.
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom|pynetdicom")
     arriving.mkdir(parents=True, exist_ok=True, mode=0o700)
     _config.STORE_RECV_CHUNKED_DATASET = True
     vars(dimse_messages)["NamedTemporaryFile"] = partial(NamedTemporaryFile, dir=arriving)

@@ -189,7 +189,7 @@ def test_the_commands_say_what_the_night_would(home: Config, tmp_path: Path) -> 
     assert [json.loads(line)["outcome"] for line in told.stdout.splitlines()] == ["accepted", "quarantined"]
     told = CliRunner().invoke(app, ["oppose", "-", *given], input=b"patient_id\nCANARY9\n")
     assert (told.exit_code, json.loads(told.stdout)["noted"]) == (0, 1)
-    assert CliRunner().invoke(app, ["oppose", "-", *given], input=b"name\nCANARY9\n").exit_code == 1
+    assert CliRunner().invoke(app, ["oppose", "-", *given], input=b"name\nCANARY9\n").exit_code == 2
     with pytest.raises(ConfigError):
         messages.export(home.site(SITE), "other")
 

@@ -15,7 +15,13 @@ import pytest
 
 from warehouse import connect
 from warehouse.connect import Migration
-from warehouse.errors import SchemaVersionError, TransactionOpenError, WarehouseBusyError, WarehouseError
+from warehouse.errors import (
+    SchemaVersionError,
+    TransactionOpenError,
+    WarehouseBusyError,
+    WarehouseDamagedError,
+    WarehouseError,
+)
 
 
 def tables(path: Path) -> set[str]:
@@ -112,9 +118,16 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
     path = tmp_path / "it's broken.duckdb"
     path.write_bytes(b"CANARY" * 5000)
     for opened in (connect.writer(path), connect.reader(path)):
-        with pytest.raises(WarehouseError, match="cannot be opened") as caught, opened:
+        with pytest.raises(WarehouseError, match=r"cannot be (opened|read)") as caught, opened:
             pass
         assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [duckdb.IOException, duckdb.FatalException, duckdb.SerializationException])
+def test_a_copy_found_damaged_while_read_is_said_without_what_it_holds(warehouse: Path, kind: type[Exception]) -> None:
+    with pytest.raises(WarehouseDamagedError, match="run `bilan night`") as caught, connect.reader(warehouse):
+        raise kind("CANARY")
+    assert "CANARY" not in str(caught.value)
 
 
 def test_a_path_with_a_quote_can_be_read(warehouse: Path) -> None:

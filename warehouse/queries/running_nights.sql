@@ -1,3 +1,4 @@
-select count(*)
+select day
 from night
-where site = $site and status = 'running';
+where site = $site and status = 'running'
+order by day;
