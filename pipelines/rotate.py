@@ -65,7 +65,7 @@ def resume(config: Config, site: str) -> None:
             # taken for the one in force. None of them is yet: a replacement begins when all before are completed.
             for prepared in sorted(key.parent.glob("*.key.n*")):
                 prepared.unlink()
-            rewrite.sync(key.parent)
+            connect.sync(key.parent)
             rewrite.remove(rotating(config.warehouse))
         if not following.exists():
             return
@@ -124,7 +124,7 @@ def _folder(folder: Path, renamed: Callable[[str], str]) -> None:
         else:
             path.replace(new)
     if folder.is_dir():
-        rewrite.sync(folder)
+        connect.sync(folder)
 
 
 def _names(config: Config, site: str) -> tuple[Path, Path, Path]:
@@ -134,4 +134,4 @@ def _names(config: Config, site: str) -> tuple[Path, Path, Path]:
 
 def _move(old: Path, new: Path) -> None:
     old.replace(new)
-    rewrite.sync(new.parent)
+    connect.sync(new.parent)

@@ -167,11 +167,38 @@ def migrate(path: Path, wait_minutes: float = 30.0, schema: str = SITES) -> int:
         If the database was made by a newer version, or by other migrations than these.
     """
     with lock(path, wait_minutes):
+        if not path.exists():
+            return _make(path, schema)
         connection = _open(path)
         try:
             return apply_migrations(connection, schema)
         finally:
             connection.close()
+
+
+def _make(path: Path, schema: str) -> int:
+    """Make the database beside its place and put it there whole: killed in between it leaves none, no damaged one."""
+    aside = path.with_name(f".{path.name}.new")
+    for left in (aside, aside.with_name(f"{aside.name}.wal")):
+        left.unlink(missing_ok=True)
+    connection = _open(aside)
+    try:
+        made = apply_migrations(connection, schema)
+    finally:
+        connection.close()  # writes what is still in the log into the file
+    sync(aside)
+    aside.replace(path)
+    sync(path.parent)
+    return made
+
+
+def sync(path: Path) -> None:
+    """Force a file, or a folder's names, to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def apply_migrations(connection: duckdb.DuckDBPyConnection, schema: str = SITES) -> int:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
-from warehouse.connect import SITES, writer
+from warehouse.connect import SITES, sync, writer
 from warehouse.errors import WarehouseError
 
 _ASIDE = ".publishing"
@@ -31,7 +30,7 @@ def publish(warehouse: Path, published: Path, wait_minutes: float = 30.0, schema
         connection.execute("checkpoint")
         copy_whole(warehouse, aside)
         aside.replace(published)
-    _sync(published.parent)
+    sync(published.parent)
 
 
 def copy_whole(source: Path, target: Path) -> None:
@@ -50,12 +49,4 @@ def copy_whole(source: Path, target: Path) -> None:
     if done.returncode:
         target.unlink(missing_ok=True)
         raise WarehouseError("the readers' copy cannot be made; check the free space and permissions of data/")
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(target)

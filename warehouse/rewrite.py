@@ -5,7 +5,6 @@ DuckDB marks deleted rows and reuses their blocks later; until then their bytes 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.connect import apply_migrations, lock, transaction
+from warehouse.connect import apply_migrations, lock, sync, transaction
 from warehouse.errors import WarehouseError
 from warehouse.statement import statement
 
@@ -102,12 +101,3 @@ def _copy(source: duckdb.DuckDBPyConnection, target: duckdb.DuckDBPyConnection, 
             target.execute(statement("replace_table").replace("{table}", table))
         finally:
             target.unregister("incoming")
-
-
-def sync(path: Path) -> None:
-    """Force a file, or the names in a folder, to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

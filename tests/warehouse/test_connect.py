@@ -46,6 +46,10 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
     path = tmp_path / "w.duckdb"
     with pytest.raises(duckdb.CatalogException):
         connect.migrate(path)
+    assert not path.exists()
+    duckdb.connect(str(path)).close()  # one that is there already
+    with pytest.raises(duckdb.CatalogException):
+        connect.migrate(path)
     assert tables(path) == {"schema_version"}
 
 
@@ -202,3 +206,13 @@ def test_a_transaction_in_a_transaction_loses_both(connection: Any) -> None:
         with connect.transaction(connection):
             pass
     assert connection.execute("select count(*) from site").fetchall() == [(1,)]
+
+
+def test_a_database_whose_making_was_cut_short_is_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    (tmp_path / ".warehouse.duckdb.new").write_bytes(b"\0" * 5000)
+    (tmp_path / ".warehouse.duckdb.new.wal").write_bytes(b"\0" * 50)
+    assert connect.migrate(path) == len(connect.migrations())
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".")] == []
+    with connect.writer(path) as connection:
+        assert connection.execute("select count(*) from site").fetchall() == [(0,)]
