@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports import hover
+from reports import hover, notes
 from reports.canvas import FAINT, INK, LINE, SOFT, WIDE, Canvas, Chart, blank, mix, plain, share_axis
 from reports.concordance import SHARES, STRATIFIED
 from reports.curves import FEWEST, no_report
@@ -208,7 +208,7 @@ def _all_regions(figure: Canvas, whole: Value | None, axis: str) -> None:
                      line={"color": LINE, "width": 1.2, "dash": "dot"})  # fmt: skip
 
 
-def agreement_over_time(figures: MonthFigures, words: Language, accent: str) -> Chart:
+def agreement_over_time(figures: MonthFigures, words: Language, accent: str, noted: Sequence[notes.Mark] = ()) -> Chart:
     """Draw agreement, whole and with positive and negative reports, over thirteen months, with the model's changes."""
     refs = STRATIFIED
     months = [month for month, _ in figures.history["agreement"]]
@@ -231,6 +231,7 @@ def agreement_over_time(figures: MonthFigures, words: Language, accent: str) -> 
         entries = figures.history[name]
         said = [hover.of_value(words, words.month(entries[index][0]), entries[index][1]) for index, _ in known[name]]
         _curve(figure, known[name], axis, {"color": accent, "width": 1.8}, 4.5, said)
+        notes.draw(figure, noted, axis)
         index, last = known[name][-1]
         figure.label(index, last, f"<b>{plain(words.share(last, 0))}</b>", xref=axis, color=INK, shift=(7, 0))
         figure.label(0, 1, _title(figures, words, name), xref=f"{axis} domain", yref="paper", vertical="bottom",
@@ -247,6 +248,8 @@ def agreement_over_time(figures: MonthFigures, words: Language, accent: str) -> 
     )
     for _, text in changes:
         alt += " " + words.text("Change of model: %(model)s.", model=text)
+    if noted:
+        alt += " " + words.text("Annotations: %(notes)s.", notes=notes.legend(noted, words))
     return Chart("agreement_over_time", figure.figure(), alt, refs)
 
 

@@ -47,12 +47,14 @@ def charts(
 ) -> dict[str, Chart]:
     """Return the charts of these blocks (all, unless said otherwise) by name, drawn or with the reason why not.
 
-    A trend has one chart for each of its figures, ``trend_`` and the figure's name; it shows what is `noted`.
+    A trend has one chart for each of its figures, ``trend_`` and the figure's name. Trends show what is `noted`.
     """
     made: dict[str, Chart] = {}
     for block in blocks if blocks is not None else (block for part in USUAL.values() for block in part):
         if block.name == "trend":
             made |= {f"trend_{name}": trend(name, figures, words, accent, noted) for name in block.options["figures"]}
+        elif block.name == "agreement_over_time":
+            made[block.name] = agreement_over_time(figures, words, accent, noted)
         elif block.name in BUILDERS:
             made[block.name] = BUILDERS[block.name](figures, words, accent, **block.options)
     return made
@@ -294,5 +296,4 @@ BUILDERS: dict[str, Callable[..., Chart]] = {
     "report_turnaround_by_hour": turnaround_by_hour,
     "measures": measures,
     "agreement_by_region": agreement_by_region,
-    "agreement_over_time": agreement_over_time,
 }

@@ -36,13 +36,13 @@ def marks(notes: Sequence[Annotation], months: Sequence[str]) -> tuple[Mark, ...
     )
 
 
-def draw(figure: Canvas, shown: Sequence[Mark]) -> None:
-    """Draw a faint line at each month that has annotations, with their letters."""
+def draw(figure: Canvas, shown: Sequence[Mark], axis: str = "x") -> None:
+    """Draw a faint line at each month that has annotations, with their letters, over one of the figure's axes."""
     for place in sorted({mark.place for mark in shown}):
         letters = " ".join(mark.letter for mark in shown if mark.place == place)
-        figure.shape(type="line", x0=place, x1=place, y0=0, y1=1, yref="paper",
+        figure.shape(type="line", x0=place, x1=place, y0=0, y1=1, xref=axis, yref="paper",
                      line={"color": FAINT, "width": 1, "dash": "dash"})  # fmt: skip
-        figure.label(place, 1, f"<b>{letters}</b>", yref="paper", vertical="top", color=SOFT, shift=(2, 1))
+        figure.label(place, 1, f"<b>{letters}</b>", xref=axis, yref="paper", vertical="top", color=SOFT, shift=(2, 1))
 
 
 def legend(shown: Sequence[Mark], words: Language) -> str:

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import drawing
+from reports import drawing, notes
 from reports.canvas import plain, spread
 from reports.charts import charts, public_holidays
 from reports.drawing import BrowserMissingError, browser, draw
 from reports.kpi import MonthFigures
 from reports.language import language
 from warehouse.figure import definitions
+from warehouse.returned import Annotation
 
 SITES = ["saint-aubin", "westbrook", "tiny", "silent", "young", "empty"]
 ACCENT = "#0b6e75"
@@ -137,3 +138,18 @@ def test_without_chromium_the_error_says_what_to_install(monkeypatch: pytest.Mon
 def test_nothing_to_draw_needs_no_browser(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     assert draw({}) == {}
+
+
+def test_annotations_stand_in_each_panel_of_the_agreement(month: Month) -> None:
+    figures, words = month("saint-aubin"), language("en")
+    months = [each for each, _ in figures.history["agreement"]]
+    noted = notes.marks(
+        [Annotation(month=months[4], text="new X-ray room"), Annotation(month=months[9], text="strike")], months
+    )
+    drawn = charts(figures, words, ACCENT, noted=noted)["agreement_over_time"]
+    letters = [item for item in drawn.figure["layout"]["annotations"] if item["text"] in ("<b>a</b>", "<b>b</b>")]
+    assert sorted((item["xref"], item["x"], item["text"]) for item in letters) == [
+        (axis, place, text) for axis in ("x", "x2", "x3") for place, text in ((4, "<b>a</b>"), (9, "<b>b</b>"))
+    ]
+    assert "new X-ray room" in drawn.alt and "strike" in drawn.alt
+    assert "new X-ray room" not in charts(figures, words, ACCENT)["agreement_over_time"].alt
