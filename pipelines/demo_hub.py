@@ -64,6 +64,9 @@ SHARES = {
 }
 
 
+QUIET_DAYS = 5
+
+
 def fill(config: Config, now: datetime) -> int:
     """Make this home a hub of the generated sites, as of `now` (UTC); return how many bundles it took."""
     hub.init(config)
@@ -80,8 +83,12 @@ def fill(config: Config, now: datetime) -> int:
     hub.published(config)
     for place, (name, *_, volume, _stage, amiss) in enumerate(SITES):
         files += _history(rng, _short(place), keys[name], volume, amiss, months_up_to(last, MONTHS))
-        _alive(config, _short(place), keys[name], amiss, now)
-    taken = sum(outcome.reason is None for outcome in hub.take(config, files, now))
+    # The month left on the tenth, and none so late that a silent site would seem alive by it.
+    left = now - timedelta(days=max(QUIET_DAYS + 1, today.day - 10 if today.day > 10 else today.day + 20))
+    taken = sum(outcome.reason is None for outcome in hub.take(config, files, left))
+    for place, (name, *_, amiss) in enumerate(SITES):
+        heard = now - timedelta(days=QUIET_DAYS if amiss == "quiet" else 0, hours=place % 5 * 4)
+        _alive(config, _short(place), keys[name], amiss, heard)
     with users.store(config).writing() as app:
         for place, back, text in ((0, 9, "new X-ray room"), (1, 1, "strike"), (8, 11, "second emergency department")):
             portfolio_notes.add(app, _short(place), months_up_to(last, MONTHS)[-1 - back], text, "", now)
@@ -185,9 +192,9 @@ def _signed(site: str, key: Ed25519PrivateKey, text: str) -> bytes:
     return as_file(Bundle(site, signature.public_text(key), text, signature.sign(key, text.encode()).hex()))
 
 
-def _alive(config: Config, site: str, key: Ed25519PrivateKey, amiss: str, now: datetime) -> None:
-    """Let a site say how its nights go: all well, or (`amiss`) silent for days, or with an alarm."""
-    made_on = now.astimezone(UTC).date() - timedelta(days=5 if amiss == "quiet" else 0)
+def _alive(config: Config, site: str, key: Ed25519PrivateKey, amiss: str, heard: datetime) -> None:
+    """Let a site say at a moment how its nights go: all well, or (`amiss`) with an old model or an alarm."""
+    made_on = heard.astimezone(UTC).date()
     nights = [made_on - timedelta(days=back) for back in range(status.NIGHTS, 0, -1)]
     told = {
         "schema": status.SCHEMA,
@@ -200,5 +207,4 @@ def _alive(config: Config, site: str, key: Ed25519PrivateKey, amiss: str, now: d
         "nights": [{"day": day.isoformat(), "state": "complete"} for day in nights],
         "alarms": ["ris_silent"] if amiss == "alarm" else [],
     }
-    at = now - timedelta(days=5 if amiss == "quiet" else 0)
-    hub.take(config, [_signed(site, key, status.as_payload(told))], at)
+    hub.take(config, [_signed(site, key, status.as_payload(told))], heard)
