@@ -87,8 +87,11 @@ def load(language: str) -> Pack:
 
 
 def _engine() -> hashlib._Hash:
-    """A digest begun with the modules that read: a change in them changes labels as a phrase does."""
-    digest = hashlib.sha256()
+    """A digest begun with the modules that read, and the one that masks names in the sentence that is kept.
+
+    A change in them changes what is kept of a report, as one of a phrase does: the next night reads anew.
+    """
+    digest = hashlib.sha256((resources.files("inference") / "redaction.py").read_bytes().replace(b"\r\n", b"\n"))
     for name in ENGINE:
         content = (resources.files("inference.labels") / name).read_bytes().replace(b"\r\n", b"\n")
         digest.update(name.encode() + b"\0" + content + b"\0")

@@ -42,7 +42,7 @@ insert into report_event (site, message_id, control_id, patient_id, study_uid, a
     ordered_at, exam_at, received_at, patient_class, flags, key_id)
 values ('old', 'r1', 'ct', 'pa', null, 'a1', 'final', {NOON} + interval 2 hour, null, null, {NOON}, 'E', [], 'k');
 insert into report_label (site, message_id, label, acuity, tier, language, evidence, rules, pack)
-values ('old', 'r1', 'present', 'acute', 'decided', 'fr', null, [], 'fr-1');
+values ('old', 'r1', 'present', 'acute', 'decided', 'fr', 'Fracture chez M. CANARI.', [], 'fr-1');
 insert into order_event (site, message_id, patient_id, accession_number, ordered_at, received_at, key_id)
 values ('old', 'm1', 'pa', 'a1', {NOON} - interval 1 hour, {NOON}, 'k');
 """
@@ -94,6 +94,14 @@ def test_nothing_is_lost_and_the_figures_are_those_of_the_rows(old: Path) -> Non
         assert [moment.astimezone(UTC).hour for moment in row[5:]] == [9, 12]
         [rate] = figure.rows(connection, "positive_rate", "old", date(2026, 6, 1), date(2026, 7, 1))
         assert (rate["numerator"], rate["denominator"]) == (1, 1)
+
+
+def test_sentences_of_before_are_not_kept(old: Path) -> None:
+    connect.migrate(old)
+    with connect.writer(old) as connection:
+        assert connection.execute("select message_id, label, evidence from report_label").fetchall() == [
+            ("r1", "present", None)
+        ]
 
 
 def test_a_newer_warehouse_is_refused(old: Path) -> None:
