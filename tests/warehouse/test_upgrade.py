@@ -78,7 +78,10 @@ def content(connection: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str],
 def test_nothing_is_lost_and_the_figures_are_those_of_the_rows(old: Path) -> None:
     tables = ("site", "model", "night", "ledger", "instance", "finding", "report_event", "report_label", "order_event")
     with duckdb.connect(str(old)) as connection:
-        before = {table: content(connection, f"select * from {table} order by all") for table in tables}
+        kept = {"report_label": "* exclude (evidence)"}  # what goes is told below
+        before = {
+            table: content(connection, f"select {kept.get(table, '*')} from {table} order by all") for table in tables
+        }
     connect.migrate(old)
     with connect.writer(old) as connection:
         for table, (names, rows) in before.items():
