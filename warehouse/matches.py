@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from warehouse.statement import statement
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+# What matching is worked out from.
+INPUTS = ("report_event", "order_event", "instance", "person")
 
 
 @contextmanager
@@ -20,8 +24,14 @@ def held(connection: DuckDBPyConnection, site: str) -> Iterator[None]:
     that asks for several of them works it out as many times. The table hides the view from all of them, so
     inside nothing that matching depends on may be written, and only this site be asked for. Does not nest.
     """
-    connection.execute(statement("hold_matches"), {"site": site})
-    try:
+    with ExitStack() as tables:
+        with ExitStack() as inputs:
+            for table in INPUTS:
+                _hold(connection, "hold_site", table, site, inputs)
+            _hold(connection, "hold_matches", "report_match", site, tables)
         yield
-    finally:
-        connection.execute(statement("drop_matches"))
+
+
+def _hold(connection: DuckDBPyConnection, name: str, table: str, site: str, held: ExitStack) -> None:
+    held.callback(connection.execute, statement("drop_held").replace("{table}", table))
+    connection.execute(statement(name).replace("{table}", table), {"site": site})

@@ -117,6 +117,7 @@ judged as (
         from study
         left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
         where study.site = $site
+            and study.study_uid in (select study_uid from drawn)
             and study.ai_result in ('positive', 'doubtful', 'negative')
             and study.report_label in ('present', 'absent')
             and coalesce(study.report_acuity, 'none') not in ('followup', 'old')

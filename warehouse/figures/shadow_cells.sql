@@ -74,11 +74,17 @@ with month as (
     from study
     where site = $site and day >= $start and day < $end
 ),
-flagged as (
-    -- The images that gave the study its result.
-    select distinct finding.study_uid, finding.instance_uid
+shadowed as (
+    select finding.study_uid, finding.instance_uid, finding.model_sha256, finding.status, finding.score
     from finding
     inner join month using (study_uid)
+    where finding.site = $site and finding.code = 'fracture' and finding.role = 'shadow'
+),
+flagged as (
+    -- The images that gave the study its result, where a shadow saw it at all.
+    select distinct finding.study_uid, finding.instance_uid
+    from finding
+    inner join (select distinct study_uid from shadowed) as wanted using (study_uid)
     inner join instance on instance.site = finding.site and instance.instance_uid = finding.instance_uid
     where finding.site = $site
         and finding.code = 'fracture'
@@ -88,15 +94,13 @@ flagged as (
 ),
 seen as (
     select
-        finding.study_uid,
-        finding.model_sha256,
-        count(*) filter (finding.status = 'ok' and flagged.instance_uid is not null) as images,
-        max(finding.score) filter (flagged.instance_uid is not null) as score
-    from finding
-    inner join month using (study_uid)
-    left join flagged on flagged.study_uid = finding.study_uid and flagged.instance_uid = finding.instance_uid
-    where finding.site = $site and finding.code = 'fracture' and finding.role = 'shadow'
-    group by finding.study_uid, finding.model_sha256
+        shadowed.study_uid,
+        shadowed.model_sha256,
+        count(*) filter (shadowed.status = 'ok' and flagged.instance_uid is not null) as images,
+        max(shadowed.score) filter (flagged.instance_uid is not null) as score
+    from shadowed
+    left join flagged on flagged.study_uid = shadowed.study_uid and flagged.instance_uid = shadowed.instance_uid
+    group by shadowed.study_uid, shadowed.model_sha256
 ),
 shadow as (
     select

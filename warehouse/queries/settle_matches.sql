@@ -70,7 +70,8 @@ from (
             ) as codes
         from judged
         inner join ledger using (site, offer_id)
-        where ledger.kind = 'message'
+        where ledger.site = $site
+            and ledger.kind = 'message'
             and (
                 ledger.outcome in ('accepted', 'accepted_flagged', 'unmatched')
                 or (ledger.outcome = 'quarantined' and list_contains(ledger.reasons, 'PATIENT_MISMATCH'))
@@ -93,7 +94,7 @@ from (
         end as outcome
     from reasoned
 ) as settled
-where ledger.site = settled.site
+where ledger.site = $site
     and ledger.offer_id = settled.offer_id
     and (ledger.outcome is distinct from settled.outcome or ledger.reasons is distinct from settled.reasons)
 returning ledger.offer_id;

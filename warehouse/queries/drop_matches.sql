@@ -1,1 +1,0 @@
-drop table temp.report_match;
