@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MONTHS = 24
-VERSIONS = ("0.2.0", "0.3.0", "0.4.0")
+VERSIONS = ("0.3.0", "0.4.0", "0.5.0")
 # Name, country, sector, group, studies a month, stage; after it what is amiss, if anything.
 SITES: tuple[tuple[str, str, str, str | None, int, str, str], ...] = (
     ("Hôpital d'Auray", "FR", "public", "Armor", 620, "live", ""),
