@@ -57,6 +57,7 @@ class StudyRow:
     clock_skew: bool
     origin: str = "measured"
     report_independent: bool | None = None
+    report_tier: str | None = None
 
 
 def rebuild(

@@ -49,7 +49,12 @@ def found(simulated: ModuleType, plan: Any, tmp_path_factory: pytest.TempPathFac
     """A month of a site with a shadow from its eighth day on; the truth of each study is noted as it is written."""
     path = tmp_path_factory.mktemp("shadow") / "warehouse.duckdb"
     migrate(path)
-    studies = [row for row in simulated.studies(plan) if row.day < date(2026, 7, 1)]
+    # Every 13th report waits for a person's reading.
+    studies = [
+        replace(row, report_tier="review" if number % 13 == 0 and row.report_label else None)
+        for number, row in enumerate(simulated.studies(plan))
+        if row.day < date(2026, 7, 1)
+    ]
     instances, flags, shadows, truth = [], [], [], []
     for number, row in enumerate(studies):
         shots, _ = simulated.images(row)
@@ -73,7 +78,7 @@ def found(simulated: ModuleType, plan: Any, tmp_path_factory: pytest.TempPathFac
             result = "positive" if bold >= 0.5 else "doubtful" if bold >= 0.3 else "negative"
         else:
             reason = reason or "no_shadow"
-        decided = row.report_label in ("present", "absent") and row.report_acuity != "followup"
+        decided = row.report_label in ("present", "absent") and row.report_acuity != "followup" and not row.report_tier
         label = row.report_label if row.report_state == "final" and decided else None
         truth.append(Truth(row.ai_result, result, label, reason))
     with writer(path) as connection:

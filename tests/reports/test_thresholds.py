@@ -127,6 +127,26 @@ def test_scores_of_an_earlier_model_are_left_out_and_counted(changed: Path, simu
     assert "result of another model" in thresholds.page(found, language("en"))
 
 
+def test_reports_that_wait_for_a_person_are_not_compared(changed: Path) -> None:
+    before = compared(changed, "changed")
+    with writer(changed) as connection:
+        connection.execute("""
+            update study set report_tier = 'review'
+            where study_uid in (
+                select study_uid from study
+                where day = date '2026-06-10' and score is not null
+                    and report_state = 'final' and report_label = 'absent'
+            )
+        """)
+        queued = connection.execute("select count(*) from study where report_tier = 'review'").fetchone()[0]
+    after = compared(changed, "changed")
+    assert after.period.not_comparable["queued"] == queued > 0
+    assert after.period.comparable == before.period.comparable - queued
+    for old, new in zip(before.choices, after.choices, strict=True):
+        assert new.false_alarms.denominator == old.false_alarms.denominator - queued
+        assert new.missed == old.missed
+
+
 def test_nothing_scored_is_no_comparison(changed: Path) -> None:
     with reader(changed) as connection:
         assert thresholds.compare(connection, "changed", date(2025, 1, 1), date(2025, 2, 1), CUT, {}) is None

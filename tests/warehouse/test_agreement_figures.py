@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -25,19 +24,6 @@ KEY = "0" * 16
 
 def pseudonym(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-@dataclass(frozen=True)
-class Label:
-    site: str
-    message_id: str
-    tier: str
-    label: str = "present"
-    acuity: str = "acute"
-    language: str = "fr"
-    evidence: str | None = None
-    rules: tuple[str, ...] = ()
-    pack: str = "fr-1"
 
 
 def a_study(name: str, ai: str, label: str | None, day: date = DAY, **changes: Any) -> StudyRow:
@@ -90,9 +76,9 @@ STUDIES = [
     a_study("hp", "negative", "present", region="hand", report_independent=False),
     a_study("hd", "doubtful", "absent", region=None),
     # Not comparable, one for each reason; the queued ones read as a fracture, with hesitation.
-    a_study("q1", "positive", "present", region="hand"),
-    a_study("q2", "negative", "uncertain"),
-    a_study("u1", "negative", "uncertain"),
+    a_study("q1", "positive", "present", region="hand", report_tier="review"),
+    a_study("q2", "negative", "uncertain", report_tier="review"),
+    a_study("u1", "negative", "uncertain", report_tier="decided"),
     a_study("u2", "doubtful", "not_addressed"),
     a_study("n1", "positive", None, report_state="final"),
     a_study("r1", "positive", None),
@@ -102,7 +88,6 @@ STUDIES = [
     # The month before: its sample counts, its studies do not.
     *(a_study(f"feb{n}", "negative", "absent", day=date(2025, 2, 11)) for n in range(3)),
 ]
-QUEUED = ("q1", "q2")
 
 
 def sample(name: str, month: str, cell: tuple[str, str], population: int, **changes: Any) -> AuditSampleRow:
@@ -173,14 +158,6 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     migrate(path)
     with writer(path) as opened:
         load(opened, "study", STUDIES)
-        load(
-            opened,
-            "report_label",
-            [
-                Label("a", pseudonym("message", name), "review" if name in QUEUED else "decided")
-                for name in (*QUEUED, "u1")
-            ],
-        )
         load(opened, "audit_sample", SAMPLE)
         load(opened, "report_reading", READINGS)
         yield opened

@@ -107,6 +107,23 @@ def test_sentences_of_before_are_not_kept(old: Path) -> None:
         ]
 
 
+def test_studies_of_before_are_told_whether_a_person_has_still_to_read(old: Path) -> None:
+    with duckdb.connect(str(old)) as connection:
+        connection.execute(f"""
+            insert into report_label (site, message_id, label, acuity, tier, language, evidence, rules, pack)
+            values ('old', 'r2', 'present', 'acute', 'review', 'fr', null, [], 'fr-1');
+            insert into study (site, day, study_uid, modality, images, images_inferred, received, ai_result,
+                report_state, report_label, report_message_id, clock_skew, origin)
+            select 'old', date '2026-06-03', uid, 'DX', 1, 0, {NOON}, 'not_processed', 'final', label, message, false,
+                'measured'
+            from (values ('s1', 'present', 'r1'), ('s2', 'present', 'r2'), ('s3', null, null)) as t(uid, label, message)
+        """)
+    connect.migrate(old)
+    with connect.writer(old) as connection:
+        told = connection.execute("select study_uid, report_tier from study order by all").fetchall()
+    assert told == [("s1", "decided"), ("s2", "review"), ("s3", None)]
+
+
 def test_a_newer_warehouse_is_refused(old: Path) -> None:
     connect.migrate(old)
     with duckdb.connect(str(old)) as connection:

@@ -212,15 +212,13 @@ judged as (
             when study.report_state = 'withdrawn' then 'withdrawn'
             when study.report_state not in ('final', 'corrected') or study.report_final > period.cut then 'unreported'
             when study.report_label is null then 'not_read'
-            when report_label.tier = 'review' then 'queued'
+            when study.report_tier = 'review' then 'queued'
             when study.report_acuity in ('followup', 'old') then study.report_acuity
             when study.report_label in ('uncertain', 'not_addressed') then study.report_label
         end as reason,
         case when reason is null then study.report_label end as label
     from period
     join study on study.site = $site and study.day >= period.since and study.day < period.until
-    left join standing_label as report_label
-        on report_label.site = study.site and report_label.message_id = study.report_message_id
 ),
 counted as (
     select

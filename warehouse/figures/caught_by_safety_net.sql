@@ -24,14 +24,12 @@ discordant as (
         period.cut
     from period
     join study on study.site = $site and study.day >= period.since and study.day < period.until
-    left join standing_label as report_label
-        on report_label.site = study.site and report_label.message_id = study.report_message_id
     where study.ai_result in ('positive', 'doubtful')
         and study.report_state in ('final', 'corrected')
         and coalesce(study.report_final <= period.cut, true)
         and study.report_label = 'absent'
         and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-        and coalesce(report_label.tier, 'decided') <> 'review'
+        and coalesce(study.report_tier, 'decided') <> 'review'
 )
 select
     period.since,

@@ -58,14 +58,13 @@ with compared as (
         case when study.report_final is not null then greatest(study.ai_completed, study.report_final) end as known_at,
         study.verdict is not null and coalesce(study.verdict_at <= $cut, true) as reviewed
     from study
-    left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
     where study.site = $site and study.day >= $start and study.day < $end
         and study.ai_result in ('positive', 'doubtful', 'negative')
         and study.report_state in ('final', 'corrected')
         and coalesce(study.report_final <= $cut, true)
         and study.report_label in ('present', 'absent')
         and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-        and coalesce(report_label.tier, 'decided') <> 'review'
+        and coalesce(study.report_tier, 'decided') <> 'review'
 ),
 directions as (
     select 'ai_positive_report_absent' as direction

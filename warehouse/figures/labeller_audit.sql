@@ -115,13 +115,12 @@ judged as (
     left join (
         select study.study_uid, study.report_message_id, study.ai_result, study.report_label
         from study
-        left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
         where study.site = $site
             and study.study_uid in (select study_uid from drawn)
             and study.ai_result in ('positive', 'doubtful', 'negative')
             and study.report_label in ('present', 'absent')
             and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-            and coalesce(report_label.tier, 'decided') <> 'review'
+            and coalesce(study.report_tier, 'decided') <> 'review'
     ) as study on study.study_uid = drawn.study_uid and study.report_message_id = drawn.message_id
 ),
 cell as (

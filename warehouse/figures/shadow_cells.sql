@@ -35,9 +35,9 @@
 -- measure shadow_agreement numerator en: concordant studies
 -- measure shadow_agreement denominator fr: examens comparés à compte rendu concluant
 -- measure shadow_agreement denominator en: compared studies with a report that decides
--- measure shadow_agreement exclusions fr: compte rendu définitif absent à l'arrêt des données, retiré, non lu, incertain, ne se
+-- measure shadow_agreement exclusions fr: compte rendu définitif absent à l'arrêt des données, retiré, non lu, en file de relecture, incertain, ne se
 --    prononçant pas, de suivi ou de lésion ancienne
--- measure shadow_agreement exclusions en: no final report at the data cut, withdrawn, not read, uncertain, silent on fracture, a
+-- measure shadow_agreement exclusions en: no final report at the data cut, withdrawn, not read, queued for a person, uncertain, silent on fracture, a
 --    follow-up or an old lesion
 -- measure shadow_present title fr: Fractures du compte rendu signalées par chaque modèle
 -- measure shadow_present title en: Fractures of the report flagged by each model
@@ -69,6 +69,7 @@ with month as (
                 and coalesce(report_final <= $cut, true)
                 and coalesce(report_acuity, 'none') not in ('followup', 'old')
                 and report_label in ('present', 'absent')
+                and coalesce(report_tier, 'decided') <> 'review'
                 then report_label
         end as label
     from study

@@ -26,6 +26,6 @@ where study.site = $site and study.day >= $start and study.day < $end
     and study.report_state in ('final', 'corrected')
     and study.report_label in ('present', 'absent')
     and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-    and coalesce(report_label.tier, 'decided') <> 'review'
+    and coalesce(study.report_tier, 'decided') <> 'review'
     and (study.ai_result = 'negative') = (study.report_label = 'present')
 order by known_at nulls last, study.study_uid

@@ -122,6 +122,7 @@ event as materialized (
         report_event.ai_seen,
         report_label.label,
         report_label.acuity,
+        report_label.tier,
         row_number() over (
             partition by report_match.study_uid
             order by
@@ -154,7 +155,7 @@ report as (
         arg_max(patient_class, place) filter (patient_class is not null) as patient_class,
         -- The last final or corrected report that stands.
         arg_max(
-            struct_pack(status := status, label := label, acuity := acuity, message_id := message_id, ai_seen := ai_seen, event_at := event_at), place
+            struct_pack(status := status, label := label, acuity := acuity, tier := tier, message_id := message_id, ai_seen := ai_seen, event_at := event_at), place
         ) filter (live and status in ('final', 'corrected')) as standing,
         bool_or(live) as live
     from told
@@ -220,6 +221,7 @@ select
     end as report_state,
     report.standing.label as report_label,
     report.standing.acuity as report_acuity,
+    report.standing.tier as report_tier,
     case when report.standing.label is not null then report.standing.message_id end as report_message_id,
     answer.last.verdict as verdict,
     answer.last.decided_at as verdict_at,

@@ -9,13 +9,12 @@ with compared as (
         sha256($site || '/' || $month || '/' || study.study_uid) as turn
     from study
     join report_event on report_event.site = study.site and report_event.message_id = study.report_message_id
-    left join standing_label as report_label on report_label.site = study.site and report_label.message_id = study.report_message_id
     where study.site = $site and study.day >= $start and study.day < $end
         and study.ai_result in ('positive', 'doubtful', 'negative')
         and study.report_state in ('final', 'corrected')
         and study.report_label in ('present', 'absent')
         and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-        and coalesce(report_label.tier, 'decided') <> 'review'
+        and coalesce(study.report_tier, 'decided') <> 'review'
 ),
 placed as (
     select

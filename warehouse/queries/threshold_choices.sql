@@ -12,6 +12,7 @@ with scored as (
                 and coalesce(report_final <= $cut, true)
                 and coalesce(report_acuity, 'none') not in ('followup', 'old')
                 and report_label in ('present', 'absent')
+                and coalesce(report_tier, 'decided') <> 'review'
                 then report_label
         end as label
     from study

@@ -22,6 +22,7 @@ judged as (
             when report_state = 'withdrawn' then 'withdrawn'
             when report_state not in ('final', 'corrected') or report_final > $cut then 'unreported'
             when report_label is null then 'not_read'
+            when report_tier = 'review' then 'queued'
             when report_acuity in ('followup', 'old') then report_acuity
             when report_label in ('uncertain', 'not_addressed') then report_label
         end as not_comparable
