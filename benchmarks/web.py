@@ -133,7 +133,7 @@ def study(number: int, changed: int = 0) -> StudyRow:
         report_state="final" if reported else "unreported",
         report_label={0: "absent", 3: "present"}.get(kind), report_acuity={0: "none", 3: "acute"}.get(kind),
         report_message_id=_id("message", number) if reported else None, verdict=None, verdict_at=None,
-        clock_skew=False,
+        clock_skew=False, report_tier="decided" if reported else None,
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ class HistoryStudy:
     clock_skew: bool
     origin: str
     report_independent: bool | None = None
+    report_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +280,7 @@ def _study(rng: Random, study: SimulatedStudy, night: HistoryNight, reader: Read
         verdict_at=None,
         clock_skew=final is not None and final < study.exam_completed,
         origin="simulated",
+        report_tier="decided" if standing else None,
     )
 
 
