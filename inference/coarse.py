@@ -44,15 +44,17 @@ def averaged(stored: Stored, form: PixelFormat, times: int) -> npt.NDArray[np.fl
     What an edge cuts off of a block is taken to be like its last row or column.
     """
     step = 1 << times
-    codes = stored
-    if form.bits_stored < 8 * stored.dtype.itemsize:
-        codes = stored & np.array((1 << form.bits_stored) - 1, stored.dtype)
-    missing = [-side % step for side in codes.shape]
-    if any(missing):
-        codes = np.pad(codes, [(0, count) for count in missing], mode="edge")
+    missing = [-side % step for side in stored.shape]
+    codes = np.pad(stored, [(0, count) for count in missing], mode="edge") if any(missing) else stored
     rows, columns = (side // step for side in codes.shape)
-    sums = codes.reshape(rows, step, columns * step).sum(axis=1, dtype=np.uint32)
-    total = sums.reshape(rows, columns, step).sum(axis=2, dtype=np.uint32)
+    used = np.array((1 << form.bits_stored) - 1, codes.dtype)
+    # Rows to rows, in sixteen bits where the sum fits: a third of the time of numpy's own sums over so short an axis.
+    sums = np.zeros((rows, columns * step), np.uint16 if form.bits_stored + times <= 16 else np.uint32)
+    for row in range(step):
+        sums += codes[row::step] & used
+    total = np.zeros((rows, columns), np.uint32)
+    for column in range(step):
+        total += sums[:, column::step]
     result: npt.NDArray[np.float32] = total.astype(np.float32) / np.float32(step * step)
     return result
 
