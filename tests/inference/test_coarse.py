@@ -80,6 +80,17 @@ def test_bits_above_the_stored_ones_do_not_count(decode):
     np.testing.assert_allclose(decode(dc.image(overlay, **WINDOW)).image, windowed(means(BIG)), atol=1e-5)
 
 
+@pytest.mark.parametrize("bits", [8, 12, 13, 14, 16])
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_no_sum_of_a_block_overflows(bits, times):
+    full = np.full((16, 24), (1 << bits) - 1, np.uint8 if bits == 8 else np.uint16)
+    full[0, 0] = 0
+    form = pixels.PixelFormat(16, 24, 1, 8 * full.itemsize, bits, False, "MONOCHROME2", 0, 1, "")
+    step = 2**times
+    expected = full.astype(np.float64).reshape(16 // step, step, 24 // step, step).mean(axis=(1, 3))
+    np.testing.assert_allclose(coarse.averaged(full, form, times), expected, rtol=1e-7)
+
+
 def test_the_long_side_stays_at_least_the_models():
     values = type("Values", (), {"padding": None})
     form = pixels.PixelFormat(127, 90, 1, 16, 12, False, "MONOCHROME2", 0, 1, "")
