@@ -21,12 +21,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from inference.description import describe, embedded, file_sha256
+from inference.device import half_agrees, half_type, usable
 from inference.engine import onnx_usable
 from inference.errors import BundleError, ModelOutputError
 from inference.network import ARCHITECTURE, FractureNet
 
 Array = npt.NDArray[np.float32]
 Forward = Callable[[Array], tuple[Array, Array]]
+
+# What a network raises that does not fit its input.
+_BREAKS = (RuntimeError, ValueError, TypeError, AttributeError)
 
 __all__ = ["Model", "describe", "embedded", "file_sha256", "load"]
 
@@ -99,11 +103,13 @@ def load(path: Path, engine: str = "torch") -> Model:
             "install the bundle again from its source."
         )
     given, points = description["input"], description["operating_points"]
-    opener: dict[str, Callable[[Path, str], Forward | FractureNet]]
+    opener: dict[str, Callable[[Path, str], Forward | torch.nn.Module]]
     opener = {"safetensors": _safetensors, "torchscript": _torchscript, "onnx": _onnx}
     run = opener[description["format"]](weights, description["architecture"])
-    if isinstance(run, FractureNet):
-        run = _exported(run, given["size"]) if engine == "onnx" and onnx_usable() else _torch_forward(run)
+    if isinstance(run, FractureNet) and engine == "onnx" and onnx_usable():
+        run = _exported(run, given["size"])
+    if isinstance(run, torch.nn.Module):
+        run = _torch_forward(run, (given["channels"], given["size"], given["size"]))
     return Model(
         name=description["name"],
         version=description["version"],
@@ -163,27 +169,35 @@ def _exported(network: FractureNet, size: int) -> Forward:
     return _session_forward(_session(file.getvalue()))
 
 
-def _torchscript(weights: Path, architecture: str) -> Forward:
+def _torchscript(weights: Path, architecture: str) -> torch.nn.Module:
     try:
         with warnings.catch_warnings():
             # PyTorch announces TorchScript's end; the version that still reads it is pinned.
             warnings.simplefilter("ignore", DeprecationWarning)
-            network = torch.jit.load(str(weights), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+            network: torch.nn.Module = torch.jit.load(str(weights), map_location="cpu")  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise BundleError(
             f"{weights.name} is not a TorchScript file that this version of PyTorch can read: export it again."
         ) from None
-    return _torch_forward(network)
+    return network.eval()
 
 
-def _torch_forward(network: torch.nn.Module) -> Forward:
+def _torch_forward(network: torch.nn.Module, shape: tuple[int, int, int]) -> Forward:
+    device = usable()
+    try:
+        network = network.to(device)
+        half = half_agrees(network, shape, device)
+    except _BREAKS:  # too little memory on the card, or a network that breaks on any picture: its trial tells
+        device, half = torch.device("cpu"), False
+        network = network.to(device)
+
     def forward(batch: Array) -> tuple[Array, Array]:
-        images = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
+        images = torch.from_numpy(batch).to(device).contiguous(memory_format=torch.channels_last)
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.autocast(device.type, dtype=half_type(device), enabled=half):
                 logit, cells = network(images)
-            return logit.float().numpy(), cells.float().numpy()
-        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            return logit.float().cpu().numpy(), cells.float().cpu().numpy()
+        except _BREAKS as error:
             raise ModelOutputError(
                 f"the model failed on an input of its stated size ({type(error).__name__}): use another bundle."
             ) from None

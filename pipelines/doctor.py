@@ -132,10 +132,11 @@ def model() -> Result:
     """The embedded model's weights are those that its description states."""
 
     def load() -> str:
-        from inference import bundle  # noqa: PLC0415 - loads torch
+        from inference import bundle, device  # noqa: PLC0415 - loads torch
 
         loaded = bundle.load(bundle.embedded())
-        return f"{loaded.name} {loaded.version}, {loaded.sha256[:12]}"
+        where = "the processor" if device.usable().type == "cpu" else "a graphics card"
+        return f"{loaded.name} {loaded.version}, {loaded.sha256[:12]}, on {where}"
 
     return _tried("model", load, "install Bilan again: the weights are damaged")
 
