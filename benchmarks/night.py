@@ -39,7 +39,8 @@ from warehouse import connect, load
 
 SYNTAXES = ("jpeg2000", "jpeg_lossless", "jpeg_ls", "explicit")
 ROWS, COLUMNS = 3000, 2500
-ENGINES = ("torch", "onnx")
+# The embedded network by PyTorch and by ONNX Runtime, and the one of eight-bit integers: bundle and engine.
+ENGINES = {"torch": ("embedded", "torch"), "onnx": ("embedded", "onnx"), "int8": ("embedded-int8", "onnx")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -210,7 +211,8 @@ class _Night:
 def _lane(pipe: Connection, engine: str, processes: int) -> None:
     isolate_network()
     torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) // processes))
-    model = bundle.load(bundle.embedded(), engine)
+    name, runs = ENGINES[engine]
+    model = bundle.load(bundle.embedded(name), runs)
     settings = DecodeSettings(workers=1, model_side=model.input_size, seconds=60)
     detect.trial(model)
     pipe.send("ready")

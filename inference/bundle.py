@@ -107,7 +107,7 @@ def load(path: Path, engine: str = "torch") -> Model:
     opener = {"safetensors": _safetensors, "torchscript": _torchscript, "onnx": _onnx}
     run = opener[description["format"]](weights, description["architecture"])
     if isinstance(run, FractureNet) and engine == "onnx" and onnx_usable():
-        run = _exported(run, given["size"])
+        run = _session_forward(_session(exported(run, given["size"])))
     if isinstance(run, torch.nn.Module):
         run = _torch_forward(run, (given["channels"], given["size"], given["size"]))
     return Model(
@@ -134,6 +134,18 @@ def _prepared(run: Forward, channels: int, mean: float, std: float) -> Forward:
     return forward
 
 
+def torch_network(path: Path) -> FractureNet:
+    """Load the network of a bundle in safetensors.
+
+    Raises
+    ------
+    BundleError
+        As `load` does.
+    """
+    description = describe(path)
+    return _safetensors(path / description["weights"], description["architecture"])
+
+
 def _safetensors(weights: Path, architecture: str) -> FractureNet:
     if architecture != ARCHITECTURE:
         raise BundleError(
@@ -150,8 +162,8 @@ def _safetensors(weights: Path, architecture: str) -> FractureNet:
     return network
 
 
-def _exported(network: FractureNet, size: int) -> Forward:
-    """Hand the network to ONNX Runtime, by way of memory: there is no second file of weights to keep in step."""
+def exported(network: FractureNet, size: int) -> bytes:
+    """Return the network as an ONNX file for images of `size` pixels; the night keeps it in memory alone."""
     file = BytesIO()
     with warnings.catch_warnings():
         # The exporter that needs no further package is called old; the version of PyTorch is pinned.
@@ -166,7 +178,7 @@ def _exported(network: FractureNet, size: int) -> Forward:
             opset_version=17,
             dynamo=False,
         )
-    return _session_forward(_session(file.getvalue()))
+    return file.getvalue()
 
 
 def _torchscript(weights: Path, architecture: str) -> torch.nn.Module:

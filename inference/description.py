@@ -18,6 +18,8 @@ from inference.errors import BundleError
 
 FORMATS = ("safetensors", "torchscript", "onnx")
 TASKS = ("fracture",)
+EMBEDDED = {"embedded": "default", "embedded-int8": "int8"}
+"""Bundles shipped with the package, by the name that a site's file calls them, and their folders."""
 
 # Field -> type; a tuple of names is a nested object with exactly these fields.
 _FIELDS: dict[str, type] = {
@@ -47,9 +49,9 @@ _NESTED: dict[str, dict[str, type]] = {
 _DATA: dict[str, type] = {"name": str, "licence": str, "credit": str}
 
 
-def embedded() -> Path:
-    """Return the folder of the bundle that is shipped with the package."""
-    return Path(str(resources.files("inference") / "models" / "default"))
+def embedded(name: str = "embedded") -> Path:
+    """Return the folder of a bundle that is shipped with the package, by its name in :data:`EMBEDDED`."""
+    return Path(str(resources.files("inference") / "models" / EMBEDDED[name]))
 
 
 def describe(path: Path) -> dict[str, Any]:

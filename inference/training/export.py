@@ -56,34 +56,36 @@ def write_weights(state: dict[str, torch.Tensor], folder: Path) -> None:
     path.chmod(0o644)  # safetensors creates it for its owner alone
 
 
-def write_description(
-    folder: Path,
-    fit: Fit,
-    *,
-    version: str,
-    size: int,
-    recipe: dict[str, Any],
-    hours: float,
-    performance: dict[str, Any],
-) -> None:
-    """Write ``model.json`` beside the weights."""
-    description = {
+def description(*, version: str, size: int, recipe: dict[str, Any], hours: float) -> dict[str, Any]:
+    """Return ``model.json`` of a network before anything is fitted or measured."""
+    return {
         "name": NAME,
         "version": version,
         "task": "fracture",
         "format": "safetensors",
         "architecture": ARCHITECTURE,
         "weights": "weights.safetensors",
-        "sha256": bundle.file_sha256(folder / "weights.safetensors"),
+        "sha256": "",
         "input": {"size": size, "channels": 1, "mean": 0.0, "std": 1.0, "flip": True},
+        "calibration": {},
+        "operating_points": {},
+        "localisation": {},
+        "scope": {"regions": sorted(VALIDATED_REGIONS)},
+        "training": {"data": [DATA, BACKBONE], "recipe": recipe, "hours": round(hours, 2)},
+        "performance": {},
+    }
+
+
+def write_description(folder: Path, about: dict[str, Any], fit: Fit, performance: dict[str, Any]) -> None:
+    """Write ``model.json`` beside the weights that `about` names: their hash, a fit and what was measured."""
+    whole = about | {
+        "sha256": bundle.file_sha256(folder / about["weights"]),
         "calibration": {"slope": fit.slope, "intercept": fit.intercept},
         "operating_points": {"doubtful": fit.doubtful, "positive": fit.positive},
         "localisation": {"threshold": fit.box_threshold},
-        "scope": {"regions": sorted(VALIDATED_REGIONS)},
-        "training": {"data": [DATA, BACKBONE], "recipe": recipe, "hours": round(hours, 2)},
         "performance": performance,
     }
-    text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 

@@ -47,20 +47,50 @@ def finish(
     chosen = max(same_size, key=lambda row: (row["auroc"], row["epoch"]))
     described = {**recipe.as_json(), "epochs_run": len(progress.history), "epoch_chosen": chosen["epoch"]}
 
-    def describe(fit: export.Fit, performance: dict[str, Any]) -> bundle.Model:
-        export.write_description(
-            folder, fit, version=version, size=size, recipe=described, hours=hours, performance=performance
-        )
-        return bundle.load(folder)
-
     held = _of(radiographs, recipe.calibration_folds)
     network = FractureNet()
     network.load_state_dict(progress.best)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = loop.evidence(network, dataset.squares(data, held, size, out / "cache"))
     export.write_weights(loop.balance(progress.best, found, loop.labels_of(held)), folder)
-    model = describe(export.UNFITTED, {})
-    calibration = assess.read(model, held, data)
+    about = export.description(version=version, size=size, recipe=described, hours=hours)
+    known = {"cross_validation": fit.figures} if fit else {}
+    measure(folder, about, recipe, radiographs, data, known=known, say=say)
+    description = bundle.describe(folder)
+    card.learning_curve(progress.history, out / "curve.png")
+    report = {"history": progress.history, **description}
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (out / "report.md").write_text(card.training_report(description, progress.history), encoding="utf-8")
+    _manifest(_of(radiographs, recipe.test_folds), data, out / "held_out.csv")
+    return folder
+
+
+def measure(
+    folder: Path,
+    about: dict[str, Any],
+    recipe: Recipe,
+    radiographs: list[Radiograph],
+    data: Path,
+    *,
+    known: dict[str, Any],
+    say: Callable[[str], None],
+) -> None:
+    """Fit calibration and operating points to the weights in a folder, measure them, write ``model.json`` and card.
+
+    Parameters
+    ----------
+    about
+        ``model.json`` as far as it is known.
+    known
+        What was measured before.
+    """
+
+    def described(fit: export.Fit, performance: dict[str, Any]) -> bundle.Model:
+        export.write_description(folder, about, fit, performance)
+        return bundle.load(folder)
+
+    unseen = _of(radiographs, recipe.test_folds)
+    calibration = assess.read(described(export.UNFITTED, {}), _of(radiographs, recipe.calibration_folds), data)
     fitted = export.fit(
         assess.labels_of(calibration),
         assess.logits_of(calibration),
@@ -68,28 +98,20 @@ def finish(
         specificity=recipe.positive_specificity,
         box_threshold=max(recipe.box_thresholds, key=lambda t: assess.box_score(calibration, t)),
     )
-    model = describe(fitted, {})
+    model = described(fitted, {})
     say("calibration and operating points fitted; now the test fold")
-    test = assess.read(model, _of(radiographs, recipe.test_folds), data)
-    cut = assess.read(model, _of(radiographs, recipe.test_folds), data, assess.cropped)
-    train = _of(radiographs, recipe.train_folds)
+    test = assess.read(model, unseen, data)
+    cut = assess.read(model, unseen, data, assess.cropped)
     performance = {
-        **({"cross_validation": fit.figures} if fit else {}),
+        **known,
         "test": assess.performance(model, test),
         "calibration": assess.performance(model, calibration),
         "by_box_size": assess.by_box_size(model, test),
-        "shortcuts": assess.shortcuts(test, cut, train, data),
+        "shortcuts": assess.shortcuts(test, cut, _of(radiographs, recipe.train_folds), data),
     }
-    describe(fitted, performance)
-    description = bundle.describe(folder)
-    (folder / "MODEL_CARD.md").write_text(card.model_card(description), encoding="utf-8")
-    card.learning_curve(progress.history, out / "curve.png")
-    report = {"history": progress.history, **description}
-    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (out / "report.md").write_text(card.training_report(description, progress.history), encoding="utf-8")
-    _manifest([reading.radiograph for reading in test], data, out / "held_out.csv")
+    described(fitted, performance)
+    (folder / "MODEL_CARD.md").write_text(card.model_card(bundle.describe(folder)), encoding="utf-8")
     say(f"test AUROC {card.interval(performance['test']['auroc'])}; bundle written")
-    return folder
 
 
 def _of(radiographs: list[Radiograph], folds: tuple[int, ...]) -> list[Radiograph]:

@@ -10,6 +10,7 @@ import torch
 
 from inference import bundle, description, detect, engine
 from inference.errors import BundleError, ModelOutputError
+from inference.simulation import radiograph
 
 SIZE = 32
 
@@ -249,11 +250,27 @@ def test_onnx_runtime_gives_the_results_of_pytorch():
     assert both == pytest.approx(np.repeat(other.forward(square)[0], 2), abs=1e-5)
 
 
+def test_the_embedded_network_in_eight_bit_integers_answers_nearly_as_the_whole_one():
+    pytest.importorskip("onnxruntime", reason="extra [onnx]")
+    whole, quantised = (bundle.load(bundle.embedded(name)) for name in ("embedded", "embedded-int8"))
+    recipe = bundle.describe(bundle.embedded("embedded-int8"))["training"]["recipe"]
+    assert recipe["quantised_from"]["sha256"] == whole.sha256
+    assert (bundle.embedded("embedded-int8") / "weights.onnx").stat().st_size <= 10_000_000
+    drawn = [radiograph.draw("wrist", "AP", seed, fracture=seed % 2 == 1).image for seed in range(6)]
+    squares = np.stack([detect.letterbox(image, whole.input_size)[0][None] for image in drawn])
+    (logits, cells), (others, coarse) = whole.forward(squares), quantised.forward(squares)
+    assert logits.std() > 0.3  # a network that always says the same would pass
+    assert np.corrcoef(logits, others)[0, 1] > 0.9
+    assert np.corrcoef(cells.ravel(), coarse.ravel())[0, 1] > 0.8  # drawings are flat: 0.89
+    assert not np.array_equal(cells, coarse)
+
+
 def test_without_onnx_runtime_pytorch_runs_the_network_and_a_sentence_says_so(monkeypatch):
     monkeypatch.setattr(engine, "PARTS", ("no_such_package",))
-    square = np.full((1, 1, 448, 448), 0.5, np.float32)
+    reference = bundle.load(bundle.embedded())
+    square = np.full((1, 1, reference.input_size, reference.input_size), 0.5, np.float32)
     logits, cells = bundle.load(bundle.embedded(), "onnx").forward(square)
-    expected = bundle.load(bundle.embedded()).forward(square)
+    expected = reference.forward(square)
     assert np.array_equal(logits, expected[0])
     assert np.array_equal(cells, expected[1])
     assert "pip install 'bilan[onnx]'" in engine.fallback("onnx")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from inference import bundle, detect, infer, pixels
+from inference.description import EMBEDDED
 from inference.infer import Task
 from inference.settings import DecodeSettings
 from inference.simulation import dicom_writer, radiograph
@@ -20,9 +21,11 @@ GOLDEN = next(
 LOSSLESS = ("UNC", "RLE", "JPLL", "JLSL", "J2KR")
 
 
-@pytest.fixture(scope="module")
-def model():
-    return bundle.load(bundle.embedded())
+@pytest.fixture(scope="module", params=EMBEDDED)
+def model(request):
+    if request.param != "embedded":
+        pytest.importorskip("onnxruntime", reason="extra [onnx]")
+    return bundle.load(bundle.embedded(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +94,12 @@ def test_any_batch_composition_gives_the_network_the_same_answer(model, drawings
 
 
 @pytest.mark.slow
-def test_the_nights_processes_give_the_same_scores_in_any_order_and_number(drawings, reference, tmp_path):
+def test_the_nights_processes_give_the_same_scores_in_any_order_and_number(model, drawings, reference, tmp_path):
     paths = [written(tmp_path, image, f"{number}.dcm") for number, image in enumerate(drawings)]
     order = [2, 1, 0, 1]
     tasks = [Task("s", str(index), paths[index]) for index in order]
-    found = list(infer.run(tasks, bundle.embedded(), DecodeSettings(workers=3), lanes=2))
+    folder = next(
+        embedded for name in EMBEDDED if bundle.describe(embedded := bundle.embedded(name))["name"] == model.name
+    )
+    found = list(infer.run(tasks, folder, DecodeSettings(workers=3), lanes=2))
     assert [item.finding.score for item in found] == pytest.approx([reference[index] for index in order], abs=SAME)

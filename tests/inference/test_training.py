@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from inference import bundle, detect
 from inference.network import FractureNet
 from inference.training import __main__ as training
-from inference.training import assess, augment, card, crossfit, dataset, export, loop, recipe
+from inference.training import assess, augment, card, crossfit, dataset, export, loop, quantise, recipe
 from inference.training.recipe import Recipe, Stage
 
 COLUMNS = ["image_id", "label", "fold", "group", "label_uncertain", *dataset.REGIONS, "width", "height"]
@@ -106,6 +106,41 @@ def test_card_states_the_measured_figures(trained):
     assert f"{test['auroc']['value']:.3f}" in text
     assert "10 (5)" in text
     assert "FracAtlas, CC BY 4.0" in text
+
+
+@pytest.fixture(scope="module")
+def quantised(trained, data):
+    pytest.importorskip("onnx", reason="extra [onnx]")
+    pytest.importorskip("onnxruntime", reason="extra [onnx]")
+    out, folder = trained
+    return quantise.run(folder, data, out, lambda line: None)
+
+
+def test_a_bundle_of_eight_bit_integers_is_fitted_and_measured_on_its_own(trained, quantised):
+    _, folder = trained
+    whole, made = bundle.describe(folder), bundle.describe(quantised)
+    assert (made["name"], made["format"], made["version"]) == ("bilan-fracture-int8", "onnx", "t")
+    told = made["training"]["recipe"]
+    assert told["quantised_from"] == {name: whole[name] for name in ("name", "version", "sha256")}
+    assert told["quantised_over"] == 10  # of the training fold alone
+    assert made["performance"]["test"]["images"] == 10
+    assert (quantised / "weights.onnx").stat().st_size < (folder / "weights.safetensors").stat().st_size
+    card = (quantised / "MODEL_CARD.md").read_text()
+    assert "integers of eight bits for ONNX Runtime from bilan-fracture t" in card
+    first, other = bundle.load(folder), bundle.load(quantised)
+    images = np.random.default_rng(6).random((6, 1, 64, 64)).astype(np.float32)
+    expected, found = first.forward(images)[1], other.forward(images)[1]
+    assert not np.array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    np.testing.assert_allclose(other.forward(images[2:4])[1], found[2:4], atol=1e-5)
+
+
+def test_only_our_own_network_is_quantised(quantised, data, tmp_path, monkeypatch):
+    with pytest.raises(loop.TrainingError, match="own network"):
+        quantise.run(quantised, data, tmp_path, print)
+    monkeypatch.setattr(quantise, "onnx_usable", lambda: False)
+    with pytest.raises(loop.TrainingError, match=r"pip install 'bilan\[onnx\]'"):
+        quantise.run(quantised, data, tmp_path, print)
 
 
 def test_a_killed_run_resumes_to_the_same_weights(trained, data, weights, tmp_path):
