@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from inference.description import describe, embedded, file_sha256
-from inference.device import half_agrees, half_type, usable
+from inference.device import half_agrees, half_type, pictures, usable
 from inference.engine import onnx_usable
 from inference.errors import BundleError, ModelOutputError
 from inference.network import ARCHITECTURE, FractureNet
@@ -93,45 +94,50 @@ def load(path: Path, engine: str = "torch") -> Model:
         fit their format. The text names the file and the remedy.
     """
     description = describe(path)
-    weights = path / description["weights"]
-    if not weights.is_file():
-        raise BundleError(f"{weights.name} is missing beside model.json: install the bundle again.")
-    digest = file_sha256(weights)
-    if digest != description["sha256"]:
-        raise BundleError(
-            f"{weights.name} is not the file that model.json describes (its sha256 differs): "
-            "install the bundle again from its source."
-        )
+    weights = _weights(path, description)
     given, points = description["input"], description["operating_points"]
+    slope, intercept = (float(description["calibration"][name]) for name in ("slope", "intercept"))
+    prepare = partial(_prepared, channels=given["channels"], mean=float(given["mean"]), std=float(given["std"]))
     opener: dict[str, Callable[[Path, str], Forward | torch.nn.Module]]
     opener = {"safetensors": _safetensors, "torchscript": _torchscript, "onnx": _onnx}
     run = opener[description["format"]](weights, description["architecture"])
     if isinstance(run, FractureNet) and engine == "onnx" and onnx_usable():
         run = _session_forward(_session(exported(run, given["size"])))
     if isinstance(run, torch.nn.Module):
-        run = _torch_forward(run, (given["channels"], given["size"], given["size"]))
+        run = _torch_forward(run, prepare(pictures(given["size"])), slope, intercept)
+    forward = run
     return Model(
         name=description["name"],
         version=description["version"],
-        sha256=digest,
+        sha256=description["sha256"],
         task=description["task"],
         input_size=given["size"],
         flip=given["flip"],
-        slope=float(description["calibration"]["slope"]),
-        intercept=float(description["calibration"]["intercept"]),
+        slope=slope,
+        intercept=intercept,
         operating_points={name: float(value) for name, value in points.items()},
         box_threshold=float(description["localisation"]["threshold"]),
         regions=tuple(description["scope"]["regions"]),
-        forward=_prepared(run, given["channels"], float(given["mean"]), float(given["std"])),
+        forward=lambda batch: forward(prepare(batch)),
     )
 
 
-def _prepared(run: Forward, channels: int, mean: float, std: float) -> Forward:
-    def forward(batch: Array) -> tuple[Array, Array]:
-        ready = (batch - np.float32(mean)) / np.float32(std)
-        return run(np.ascontiguousarray(np.repeat(ready, channels, axis=1)))
+def _weights(path: Path, description: dict[str, Any]) -> Path:
+    """Return the weights file of a bundle: the one that `model.json` describes, and no other."""
+    weights: Path = path / description["weights"]
+    if not weights.is_file():
+        raise BundleError(f"{weights.name} is missing beside model.json: install the bundle again.")
+    if file_sha256(weights) != description["sha256"]:
+        raise BundleError(
+            f"{weights.name} is not the file that model.json describes (its sha256 differs): "
+            "install the bundle again from its source."
+        )
+    return weights
 
-    return forward
+
+def _prepared(batch: Array, *, channels: int, mean: float, std: float) -> Array:
+    ready = (batch - np.float32(mean)) / np.float32(std)
+    return np.ascontiguousarray(np.repeat(ready, channels, axis=1))
 
 
 def torch_network(path: Path) -> FractureNet:
@@ -143,7 +149,7 @@ def torch_network(path: Path) -> FractureNet:
         As `load` does.
     """
     description = describe(path)
-    return _safetensors(path / description["weights"], description["architecture"])
+    return _safetensors(_weights(path, description), description["architecture"])
 
 
 def _safetensors(weights: Path, architecture: str) -> FractureNet:
@@ -194,11 +200,11 @@ def _torchscript(weights: Path, architecture: str) -> torch.nn.Module:
     return network.eval()
 
 
-def _torch_forward(network: torch.nn.Module, shape: tuple[int, int, int]) -> Forward:
+def _torch_forward(network: torch.nn.Module, tried: Array, slope: float, intercept: float) -> Forward:
     device = usable()
     try:
         network = network.to(device)
-        half = half_agrees(network, shape, device)
+        half = half_agrees(network, tried, slope, intercept, device)
     except _BREAKS:  # too little memory on the card, or a network that breaks on any picture: its trial tells
         device, half = torch.device("cpu"), False
         network = network.to(device)

@@ -39,7 +39,9 @@ def has_text(image: npt.NDArray[np.float32]) -> bool:
     image
         float32 [rows, columns] in 0..1.
     """
-    levels = np.asarray(np.rint(image * 255), np.uint8)  # a byte each: the passes below are several times as fast
+    levels = np.asarray(
+        np.rint(np.clip(image, 0, 1) * 255), np.uint8
+    )  # a byte each: the passes below are several times as fast
     # Strokes are thinner than what is behind them: what an opening takes away is bright, what a closing fills dark.
     bright = levels - _smoothed(levels, np.minimum, np.maximum)
     dark = _smoothed(levels, np.maximum, np.minimum) - levels

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
+Array = npt.NDArray[np.float32]
+
 AGREEMENT = 1e-3
-"""Largest difference of a probability or a heat at which half precision is used."""
+"""Largest difference of a score or a heat at which half precision is used."""
 
 
 def usable() -> torch.device:
@@ -27,29 +30,28 @@ def usable() -> torch.device:
     return torch.device("cpu")
 
 
-def half_agrees(network: nn.Module, shape: tuple[int, int, int], device: torch.device) -> bool:
-    """Whether a network in half precision gives what it gives in single precision, within :data:`AGREEMENT`.
+def half_agrees(network: nn.Module, images: Array, slope: float, intercept: float, device: torch.device) -> bool:
+    """Whether a network in half precision scores as in single precision, within :data:`AGREEMENT`.
 
-    Tried on drawn pictures, smooth ones and noise, when a process starts. Never on the processor, which computes
-    no faster in half precision.
+    Never on the processor, which computes no faster in half precision.
 
     Parameters
     ----------
-    shape
-        Channels, rows and columns of an image.
+    images
+        float32 [n, channels, size, size], as the network is given them.
+    slope, intercept
+        Calibration of its logit (`inference.detect.probability`).
     """
-    if device.type == "cpu":
-        return False
-    return agreement(network, shape, device) <= AGREEMENT
+    return device.type != "cpu" and agreement(network, images, slope, intercept, device) <= AGREEMENT
 
 
-def agreement(network: nn.Module, shape: tuple[int, int, int], device: torch.device) -> float:
-    """Return the largest difference of a probability or a heat between half and single precision."""
-    images = torch.from_numpy(_pictures(shape)).to(device)
-    answers = []
+def agreement(network: nn.Module, images: Array, slope: float, intercept: float, device: torch.device) -> float:
+    """Return the largest difference of a score or a heat between half and single precision; infinite if one is."""
+    given, answers = torch.from_numpy(images).to(device), []
     for half in (False, True):
         with torch.inference_mode(), torch.autocast(device.type, dtype=half_type(device), enabled=half):
-            answers.append([answer.float() for answer in network(images)])
+            logit, cells = network(given)
+        answers.append((slope * logit.float() + intercept, cells.float()))
     if not all(answer.isfinite().all() for pair in answers for answer in pair):
         return float("inf")
     pairs = zip(*answers, strict=True)
@@ -61,13 +63,12 @@ def half_type(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" else torch.float16
 
 
-def _pictures(shape: tuple[int, int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    channels, rows, columns = shape
+def pictures(size: int) -> Array:
+    """Return drawn pictures to try a network on, smooth ones and noise: float32 [n, 1, size, size] in 0..1."""
     random = np.random.default_rng(0)
-    down, across = np.linspace(0, 1, rows)[:, None], np.linspace(-1, 1, columns)[None]
+    down, across = np.linspace(0, 1, size)[:, None], np.linspace(-1, 1, size)[None]
     bones = [
         np.exp(-(((across - shift * down) / width) ** 2)) for shift, width in ((0.0, 0.2), (0.5, 0.4), (-0.8, 0.1))
     ]
-    drawn = np.stack([*bones, random.random((rows, columns))])
-    noisy = np.clip(drawn + random.normal(0, 0.02, drawn.shape), 0, 1).astype(np.float32)
-    return np.repeat(noisy[:, None], channels, axis=1)
+    drawn = np.stack([*bones, random.random((size, size))])
+    return np.clip(drawn + random.normal(0, 0.02, drawn.shape), 0, 1).astype(np.float32)[:, None]

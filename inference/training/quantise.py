@@ -35,7 +35,6 @@ IMAGES = 128
 # Of the first layers an error goes through all others, and they are a small part of the computation.
 _KEPT = ("/_conv_stem/", "/_blocks.0/")
 
-
 # What of the recipe of the whole network says which images may be used for what.
 _SAME = (
     "train_folds",

@@ -6,7 +6,7 @@ import torch
 
 from inference import bundle, device
 
-SHAPE = (1, 64, 64)
+IMAGES = device.pictures(64)
 CPU = torch.device("cpu")
 
 
@@ -34,18 +34,27 @@ def test_a_card_that_cannot_be_used_leaves_the_processor(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(("factor", "agrees"), [(0.1, True), (20.0, False), (float("inf"), False)])
 def test_half_precision_is_taken_only_where_it_agrees(factor: float, agrees: bool) -> None:
     network = Mean(factor)
-    assert (device.agreement(network, SHAPE, CPU) <= device.AGREEMENT) == agrees
-    assert not device.half_agrees(network, SHAPE, CPU)  # never on the processor
+    assert (device.agreement(network, IMAGES, 1.0, 0.0, CPU) <= device.AGREEMENT) == agrees
+    assert not device.half_agrees(network, IMAGES, 1.0, 0.0, CPU)  # never on the processor
+
+
+def test_what_counts_is_the_calibrated_score() -> None:
+    network = Mean(0.1)
+    assert (
+        device.agreement(network, IMAGES, 200.0, 0.0, CPU)
+        > device.AGREEMENT
+        >= device.agreement(network, IMAGES, 1.0, 0.0, CPU)
+    )
 
 
 def test_the_largest_difference_is_that_of_the_rounded_pictures() -> None:
     """Against bfloat16's own rounding, done by hand: sigmoid of the cells before and after."""
-    images = torch.from_numpy(device._pictures(SHAPE))
+    images = torch.from_numpy(IMAGES)
     cells = torch.nn.functional.avg_pool2d(images, 16).flatten(1)
     whole, half = (20 * (each - 0.5) for each in (cells, cells.bfloat16().float()))
     expected = float((torch.sigmoid(whole) - torch.sigmoid(half)).abs().max())
     assert expected > device.AGREEMENT
-    assert device.agreement(Mean(20.0), SHAPE, CPU) == pytest.approx(expected, rel=1e-3)
+    assert device.agreement(Mean(20.0), IMAGES, 1.0, 0.0, CPU) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_network_that_does_not_fit_the_card_runs_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from inference import bundle, detect
+from inference.errors import BundleError
 from inference.network import FractureNet
 from inference.training import __main__ as training
 from inference.training import assess, augment, card, crossfit, dataset, export, loop, quantise, recipe
@@ -135,9 +137,13 @@ def test_a_bundle_of_eight_bit_integers_is_fitted_and_measured_on_its_own(traine
     np.testing.assert_allclose(other.forward(images[2:4])[1], found[2:4], atol=1e-5)
 
 
-def test_only_our_own_network_is_quantised(quantised, data, tmp_path, monkeypatch):
+def test_only_our_own_whole_network_is_quantised(trained, quantised, data, tmp_path, monkeypatch):
     with pytest.raises(loop.TrainingError, match="own network"):
         quantise.run(quantised, data, tmp_path, print)
+    altered = shutil.copytree(trained[1], tmp_path / "altered")
+    (altered / "weights.safetensors").write_bytes(b"other")
+    with pytest.raises(BundleError, match="sha256 differs"):
+        quantise.run(altered, data, tmp_path, print)
     monkeypatch.setattr(quantise, "onnx_usable", lambda: False)
     with pytest.raises(loop.TrainingError, match=r"pip install 'bilan\[onnx\]'"):
         quantise.run(quantised, data, tmp_path, print)
