@@ -26,7 +26,7 @@ from reports.history import bounds
 from reports.kpi import QUERIES, month_figures
 from warehouse import connect, ledger, matches, publish, study
 from warehouse.data_cut import data_cut
-from warehouse.figure import rows
+from warehouse.figure import Period, answers
 from warehouse.load import load
 from warehouse.statement import statement
 
@@ -74,9 +74,7 @@ def run(options: argparse.Namespace) -> Iterator[str]:
             yield ", ".join(f"{count:,} {name}" for name, count in counts.items())
             yield f"file {published.stat().st_size / 2**20:,.0f} MiB, published in {seconds:.2f} s"
             result |= _figures(connection, options.sites, options.turns)
-            yield from _told(
-                result, ("one site's report", f"every figure of {options.sites} sites, one after the other")
-            )
+            yield from _told(result, [name for name in result if name.startswith(("one site", "every figure"))])
             result |= _ways(connection, folder, options.turns)
         yield from _told(result, [name for name in result if name.startswith(("rates", "join"))])
         result |= _night(store, options.turns)
@@ -125,10 +123,8 @@ def _assemble(connection: DuckDBPyConnection, sites: int) -> None:
 def _figures(connection: DuckDBPyConnection, sites: int, turns: int) -> dict[str, Any]:
     start, end = bounds(MONTH)
 
-    def every(cursor: DuckDBPyConnection, site: str) -> None:
-        cut = data_cut(None, end, "Europe/Paris")
-        for name in QUERIES:
-            rows(cursor, name, site, start, end, cut=cut)
+    periods = [Period(site, start, end, data_cut(None, end, "Europe/Paris")) for site in _names(sites)]
+    asked = dict.fromkeys(QUERIES, periods)
 
     def report() -> None:
         month_figures(connection, next(names), MONTH)
@@ -137,8 +133,10 @@ def _figures(connection: DuckDBPyConnection, sites: int, turns: int) -> dict[str
     report()
     return {
         "one site's report": [_timed(report) for _ in range(turns)],
+        f"every figure of {sites} sites, at once": [_timed(partial(answers, connection, asked)) for _ in range(turns)],
         f"every figure of {sites} sites, one after the other": [
-            _timed(lambda: [every(connection, site) for site in _names(sites)]) for _ in range(min(turns, 3))
+            _timed(lambda: [answers(connection, {name: [one] for name in QUERIES}) for one in periods])
+            for _ in range(min(turns, 3))
         ],
     }
 

@@ -177,22 +177,38 @@ def _why(error: str | None, words: str | None) -> str:
 
 @app.command()
 def figures(
-    site: SiteName,
     month: Annotated[str, typer.Option("--month", help="Month, YYYY-MM.")],
+    site: Annotated[str, typer.Option("--site", help="One site.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every site with studies or nights in the month.")] = False,
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:
     """Print every figure of a month's report with its interval, denominator and exclusions.
 
-    Example: bilan figures --site saint-aubin --month 2026-10 --json
+    Examples
+    --------
+        bilan figures --site saint-aubin --month 2026-10 --json
+
+        bilan figures --all --month 2026-10 --json
     """
     from pipelines import month as use_case  # noqa: PLC0415
 
+    if every == bool(site):
+        raise typer.BadParameter("name one site with --site, or take them --all")
+    when = _month(month)
     with clear_errors():
-        data = use_case.figures(_load(home), site, _month(month))
+        config = _load(home)
+        found = use_case.all_figures(config, when) if every else [use_case.figures(config, site, when)]
     if as_json:
-        print_json(data)
+        print_json(found if every else found[0])
         return
+    for data in found:
+        if every:
+            typer.echo(data["site"])
+        _print_figures(data)
+
+
+def _print_figures(data: dict[str, Any]) -> None:
     for value in data["figures"]:
         stratum = " ".join(f"{key}={item}" for key, item in value["stratum"].items())
         shown = "suppressed" if value["suppressed"] else "-" if value["value"] is None else f"{value['value']:.4g}"

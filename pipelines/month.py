@@ -44,6 +44,21 @@ def figures(config: Config, site: str, month: str) -> dict[str, Any]:
         return kpi.to_json(kpi.month_figures(connection, site, month))
 
 
+def all_figures(config: Config, month: str) -> list[dict[str, Any]]:
+    """Return what `figures` does of every site with a study or a night in the month, in the order of their names.
+
+    Raises
+    ------
+    NothingToReportError
+        If no site has any.
+    """
+    with connect.reader(config.published) as connection:
+        sites = [site for site in sorted(config.sites) if freeze.has_data(connection, site, month)]
+        if not sites:
+            raise NothingToReportError(f"no site has studies or nights in {month}; check the month")
+        return [kpi.to_json(found) for found in kpi.sites_figures(connection, sites, month).values()]
+
+
 def require_data(config: Config, site: str, month: str) -> None:
     """Raise `NothingToReportError` where a site has nothing in a month: no study, no night."""
     config.site(site)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from reports.intervals import Curve
-from reports.tabulate import Row, curve, usable
+from reports.tabulate import Row, curve
 
 LONGEST = 168.0  # hours of the curve that are drawn: a week
 WAITS = ["hours", "observed", "ai_result", "out_of_hours", "hour"]
@@ -30,7 +30,7 @@ def frames(answers: Mapping[str, Sequence[Row]], threshold: int) -> dict[str, pd
         result: [row for row in waits if row["ai_result"] == result] for result in ("positive", "doubtful", "negative")
     }
     return {
-        "turnaround": pd.DataFrame(_enough(usable(waits), threshold), columns=WAITS),
+        "turnaround": _waits(waits, threshold),
         "time_to_report": _curve(waits, threshold),
         "time_to_report_by_ai_result": pd.concat(
             [_curve(part, threshold).assign(ai_result=result) for result, part in by_result.items()],
@@ -41,16 +41,22 @@ def frames(answers: Mapping[str, Sequence[Row]], threshold: int) -> dict[str, pd
 
 
 def _enough(rows: Sequence[Row], threshold: int) -> list[Row]:
-    return list(rows) if len(rows) >= threshold else []
+    kept = [row for row in rows if row["unusable"] is None]
+    return kept if sum(row["numerator"] for row in kept) >= threshold else []
+
+
+def _waits(rows: Sequence[Row], threshold: int) -> pd.DataFrame:
+    studies = [{**row, "hours": hours} for row in _enough(rows, threshold) for hours in row["hours"]]
+    return pd.DataFrame(studies, columns=WAITS).sort_values(WAITS, ignore_index=True)
 
 
 def _curve(rows: Sequence[Row], threshold: int) -> pd.DataFrame:
-    drawn: Curve = curve(_enough(usable(rows), threshold))
+    drawn: Curve = curve(_enough(rows, threshold))
     points: list[Point] = [(0.0, 0.0, None, None, drawn.n)] if drawn.n else []
     points += [
-        point
-        for point in zip(drawn.hours, drawn.share, drawn.low, drawn.high, drawn.at_risk, strict=True)
-        if point[0] <= LONGEST
+        (hours, share, *drawn.interval(step), at_risk)
+        for step, (hours, share, at_risk) in enumerate(zip(drawn.hours, drawn.share, drawn.at_risk, strict=True))
+        if hours <= LONGEST
     ]
     frame = pd.DataFrame(_coarse(points, threshold), columns=CURVE)
     return frame.astype({"hours": float, "share": float, "low": float, "high": float, "at_risk": int})

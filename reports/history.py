@@ -11,10 +11,9 @@ from reports.suppression import small, withhold
 from reports.trend import Kind, Point, Trend, signals
 from reports.value import Value
 from warehouse.data_cut import data_cut, local_midnight
-from warehouse.figure import Period, by_period
+from warehouse.figure import Period
 
 if TYPE_CHECKING:
-    from warehouse.figure import Connection
     from warehouse.site import SiteFacts
 
 MONTHS = 13
@@ -59,22 +58,14 @@ def months_up_to(month: str) -> list[str]:
     return [f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(last - MONTHS + 1, last + 1)]
 
 
-def asked(
-    connection: Connection, facts: SiteFacts, month: str, latest: datetime | None
-) -> dict[str, list[list[tabulate.Row]]]:
-    """Return the answer of each query in `QUERIES` for each of the months up to `month`, oldest first.
-
-    Each month is cut as its own report was.
-    """
-    periods = []
-    for each in months_up_to(month):
-        start, end = bounds(each)
-        periods.append(Period(start, end, data_cut(latest, end, facts.time_zone)))
-    return {name: [[*rows] for rows in by_period(connection, name, facts.site, periods)] for name in QUERIES}
+def periods(facts: SiteFacts, month: str, latest: datetime | None) -> list[Period]:
+    """Return the months up to `month`, oldest first, each with the data cut of its own report."""
+    spans = map(bounds, months_up_to(month))
+    return [Period(facts.site, start, end, data_cut(latest, end, facts.time_zone)) for start, end in spans]
 
 
 def history(answers: Mapping[str, Sequence[Sequence[tabulate.Row]]], facts: SiteFacts, month: str) -> History:
-    """Return each key figure over the months up to `month` from what `asked` found.
+    """Return each key figure over the months up to `month` from the answers of `QUERIES` for its `periods`.
 
     Months before the first study of the site are None.
     """
@@ -108,7 +99,7 @@ def _month(answers: Mapping[str, Sequence[tabulate.Row]], facts: SiteFacts) -> M
 
 
 def _agreement(found: Sequence[tabulate.Row], threshold: int) -> dict[str, Value]:
-    tables = concordance.agreeing(found)
+    tables = concordance.agreeing([row for row in found if row["strata"] == "all"])
     values = {name: tables[name][0] for name in concordance.STRATIFIED}
     values |= {f"{name}_positive_only": tables[name][1] for name in concordance.STRATIFIED}
     if threshold > 1 and any(small(cell, threshold) for cell in tables["agreement_cells"]):

@@ -13,6 +13,7 @@ Kalbfleisch JD, Prentice RL. The statistical analysis of failure time data, 2nd 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -86,14 +87,13 @@ def order_statistics(n: int, probability: float, tail: float) -> tuple[int, int]
 class Curve:
     """Kaplan-Meier curve of the share reported (1 - S) at each time at which a report came.
 
-    `hours`, `share`, `low`, `high` and `at_risk` (studies still waiting just before) run in parallel.
-    `n` counts all studies, `observed` those reported.
+    `hours`, `share`, `variance` (Greenwood's, of log S) and `at_risk` (studies still waiting just before) run in
+    parallel. `n` counts all studies, `observed` those reported.
     """
 
     hours: tuple[float, ...]
     share: tuple[float, ...]
-    low: tuple[float | None, ...]
-    high: tuple[float | None, ...]
+    variance: tuple[float, ...]
     at_risk: tuple[int, ...]
     n: int
     observed: int
@@ -106,44 +106,42 @@ class Curve:
         """
         if self.n == 0:
             return None, None, None
-        step = int(np.searchsorted(np.asarray(self.hours), hours, side="right")) - 1
+        step = bisect_right(self.hours, hours) - 1
         if hours > self.last and not (self.share and self.share[-1] >= 1.0):
             return None, None, None
         if step < 0:
             return 0.0, None, None
-        return self.share[step], self.low[step], self.high[step]
+        return self.share[step], *self.interval(step)
+
+    def interval(self, step: int) -> tuple[float | None, float | None]:
+        """Return the interval of `share` at a step: symmetric on the scale of log(-log S), none where S is 0 or 1."""
+        survival = 1 - self.share[step]
+        if survival <= 0.0 or survival >= 1.0:
+            return None, None
+        width = math.exp(Z * math.sqrt(self.variance[step]) / abs(math.log(survival)))
+        return 1 - survival ** (1 / width), 1 - survival**width
 
 
 def kaplan_meier(hours: Sequence[float], observed: Sequence[bool]) -> Curve:
     """Estimate the share reported by time since the examination, the unreported being censored.
 
     A report and a censoring at the same time: the report came first (the usual convention).
-    The interval uses Greenwood's variance on the scale of log(-log S); at S = 0 there is none.
     """
     times = np.asarray(hours, dtype=float)
     events = np.asarray(observed, dtype=bool)
     if times.size == 0:
-        return Curve((), (), (), (), (), 0, 0, 0.0)
+        return Curve((), (), (), (), 0, 0, 0.0)
     points, reports = np.unique(times[events], return_counts=True)
     at_risk = times.size - np.searchsorted(np.sort(times), points, side="left")
     survival = np.cumprod(1 - reports / at_risk)
     with np.errstate(divide="ignore"):
         greenwood = np.cumsum(np.where(at_risk > reports, reports / (at_risk * (at_risk - reports).clip(1)), np.inf))
-    limits = [_log_log(float(s), float(v)) for s, v in zip(survival, greenwood, strict=True)]
     return Curve(
-        tuple(float(point) for point in points),
-        tuple(float(1 - s) for s in survival),
-        tuple(None if limit is None else limit[0] for limit in limits),
-        tuple(None if limit is None else limit[1] for limit in limits),
-        tuple(int(number) for number in at_risk),
+        tuple(points.tolist()),
+        tuple((1 - survival).tolist()),
+        tuple(greenwood.tolist()),
+        tuple(at_risk.tolist()),
         int(times.size),
         int(events.sum()),
         float(times.max()),
     )
-
-
-def _log_log(survival: float, greenwood: float) -> tuple[float, float] | None:
-    if survival <= 0.0 or survival >= 1.0:
-        return None
-    width = math.exp(Z * math.sqrt(greenwood) / abs(math.log(survival)))
-    return 1 - survival ** (1 / width), 1 - survival**width

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from reports import concordance, protected, shadow, tabulate
 from reports.frames import frames
-from reports.history import asked, bounds, history, months_up_to, trends
+from reports.history import QUERIES as PAST
+from reports.history import bounds, history, periods, trends
 from reports.suppression import suppress
 from reports.tabulate import Row
 from reports.trend import Trend
 from reports.value import Value
-from warehouse.data_cut import data_cut as capped
 from warehouse.data_cut import latest_commit
-from warehouse.figure import Definition, definitions, rows
+from warehouse.figure import Definition, Period, answers, definitions
 from warehouse.model_change import ModelChange, model_changes
 from warehouse.site import SiteFacts, site_facts
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from warehouse.figure import Connection
 
-__all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "sha256", "to_json"]
+__all__ = ["MonthFigures", "SiteFacts", "Value", "month_figures", "sha256", "sites_figures", "to_json"]
 
 # Every query, in the order of the report.
 QUERIES = (
@@ -113,7 +113,14 @@ class MonthFigures:
 
 
 def month_figures(connection: Connection, site: str, month: str, data_cut: datetime | None = None) -> MonthFigures:
-    """Compute every figure of `month` (``YYYY-MM``) for `site`.
+    """Compute every figure of `month` (``YYYY-MM``) for `site`: see `sites_figures`."""
+    return sites_figures(connection, [site], month, data_cut)[site]
+
+
+def sites_figures(
+    connection: Connection, sites: Sequence[str], month: str, data_cut: datetime | None = None
+) -> dict[str, MonthFigures]:
+    """Compute every figure of `month` (``YYYY-MM``) for these sites, each query once for all of them.
 
     `data_cut` (UTC) defaults to the latest commit in the warehouse; either is capped at a week after
     the end of the month (see `warehouse.data_cut`).
@@ -125,41 +132,59 @@ def month_figures(connection: Connection, site: str, month: str, data_cut: datet
     ValueError
         If `month` is not a month.
     """
-    start, end = bounds(month)
-    facts = site_facts(connection, site, end)
-    latest = latest_commit(connection, site) if data_cut is None else data_cut
-    cut = capped(latest, end, facts.time_zone)
-    several = asked(connection, facts, month, latest)
-    answers: dict[str, list[Row]] = {
-        name: several[name][-1] if name in several else [*rows(connection, name, site, start, end, cut=cut)]
-        for name in QUERIES
+    _, end = bounds(month)
+    known = [site_facts(connection, site, end) for site in sites]
+    spans = [periods(facts, month, data_cut or latest_commit(connection, facts.site)) for facts in known]
+    asked = {
+        name: [period for months in spans for period in (months if name in PAST else months[-1:])] for name in QUERIES
     }
+    found = answers(connection, asked)
+    figures = {}
+    for index, (facts, months) in enumerate(zip(known, spans, strict=True)):
+        own = {
+            name: found[name][index * len(months) :][: len(months)] if name in PAST else [found[name][index]]
+            for name in QUERIES
+        }
+        changes = model_changes(connection, facts.site, months[0].start, end)
+        figures[facts.site] = _site(facts, month, months[-1], own, changes)
+    return figures
+
+
+def _site(
+    facts: SiteFacts,
+    month: str,
+    period: Period,
+    found: Mapping[str, Sequence[Sequence[Row]]],
+    changes: tuple[ModelChange, ...],
+) -> MonthFigures:
+    """Return a site's figures from the rows of each query: of the month alone, or of the months up to it."""
+    answers = {name: rows[-1] for name, rows in found.items()}
     values = suppress(_values(answers, facts, month), facts.small_cell)
     drawn = frames(answers, facts.small_cell)
     if facts.small_cell > 1:
         told = protected.tables(answers, facts.small_cell)
         values = protected.values(values, told, facts.small_cell, facts.turnaround_target_hours)
         drawn = protected.frames(told)
-    past = history(several, facts, month)
+    past = history(found, facts, month)
     if facts.small_cell > 1:
         # This month's own point is what this report says of it.
         past = {name: [*each[:-1], (month, protected.latest(name, values))] for name, each in past.items()}
     return MonthFigures(
         site=facts,
         month=month,
-        start=start,
-        end=end,
-        data_cut=cut,
+        start=period.start,
+        end=period.end,
+        data_cut=period.cut,
         values=values,
         history=past,
-        trends=trends(past, facts, cut),
-        model_changes=model_changes(connection, site, bounds(months_up_to(month)[0])[0], end),
+        trends=trends(past, facts, period.cut),
+        model_changes=changes,
         frames=drawn,
         definitions=definitions(),
     )
 
 
-def _values(answers: Mapping[str, list[Row]], facts: SiteFacts, month: str) -> dict[str, list[Value]]:
+def _values(answers: Mapping[str, Sequence[Row]], facts: SiteFacts, month: str) -> dict[str, list[Value]]:
     values: dict[str, list[Value]] = {}
     for name in QUERIES:
         answer = answers[name]

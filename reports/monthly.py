@@ -147,7 +147,7 @@ def compose(
     figures = month_figures(connection, site, month, data_cut)
     words = words or language(definition.language or figures.site.language)
     first = date.fromisoformat(f"{months_up_to(month)[0]}-01")
-    (before,) = rows(connection, "simulated_share", site, first, figures.start)
+    (before,) = rows(connection, "simulated_share", site, first, figures.start, figures.data_cut)
     simulated = before["numerator"] / before["denominator"] if before["denominator"] else 0.0
     blocks = [block for section in definition.sections for block in definition.blocks[section]]
     back = returned.at(connection, site, figures.data_cut)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -52,17 +52,17 @@ def _quantiles(name: str, stratum: Row, hours: list[float], excluded: Mapping[st
     ]
 
 
-def usable(rows: Iterable[Row]) -> list[Row]:
-    """Return the rows of `turnaround_durations` whose times can be used."""
-    return [row for row in rows if row["unusable"] is None]
+def waited(rows: Iterable[Row], *, observed: bool) -> list[float]:
+    """Return the usable hours in rows of `turnaround_durations`: those until the report, or until the data cut."""
+    return [hours for row in rows if row["unusable"] is None and row["observed"] is observed for hours in row["hours"]]
 
 
 def unusable(rows: Iterable[Row]) -> dict[str, int]:
-    """Return how many rows cannot be used, by reason."""
-    reasons: dict[str, int] = defaultdict(int)
+    """Return how many studies cannot be used, by reason."""
+    reasons: Counter[str] = Counter()
     for row in rows:
         if row["unusable"] is not None:
-            reasons[row["unusable"]] += 1
+            reasons[row["unusable"]] += row["numerator"]
     return dict(sorted(reasons.items()))
 
 
@@ -96,15 +96,14 @@ def overall_turnaround(rows: Sequence[Row]) -> Table:
 
 
 def _turnaround(name: str, stratum: Row, rows: Sequence[Row]) -> Table:
-    kept = usable(rows)
-    reported = [row["hours"] for row in kept if row["observed"]]
-    return _quantiles(name, stratum, reported, {"unreported": len(kept) - len(reported), **unusable(rows)})
+    excluded = {"unreported": len(waited(rows, observed=False)), **unusable(rows)}
+    return _quantiles(name, stratum, waited(rows, observed=True), excluded)
 
 
 def curve(rows: Sequence[Row]) -> Curve:
-    """Return the Kaplan-Meier curve of the usable rows of `turnaround_durations`."""
-    kept = usable(rows)
-    return kaplan_meier([row["hours"] for row in kept], [row["observed"] for row in kept])
+    """Return the Kaplan-Meier curve of the usable studies in rows of `turnaround_durations`."""
+    reported, waiting = waited(rows, observed=True), waited(rows, observed=False)
+    return kaplan_meier(reported + waiting, [True] * len(reported) + [False] * len(waiting))
 
 
 def reported_within(rows: Sequence[Row], target: float) -> Table:
@@ -113,15 +112,15 @@ def reported_within(rows: Sequence[Row], target: float) -> Table:
     The numerator counts the reports within the time, the denominator all usable studies. Where some
     were censored earlier, the Kaplan-Meier share is not their quotient.
     """
-    kept, whole, excluded = usable(rows), curve(rows), unusable(rows)
+    reported, whole, excluded = waited(rows, observed=True), curve(rows), unusable(rows)
     limits: list[tuple[str | int, float]] = [*((hours, float(hours)) for hours in HOURS), ("target", target)]
     values = []
     for label, hours in limits:
         share, low, high = whole.at(hours)
-        within = sum(1 for row in kept if row["observed"] and row["hours"] <= hours)
+        within = sum(1 for each in reported if each <= hours)
         value = blank("reported_within", {"hours": label}, excluded)
         values.append(
-            replace(value, value=share, low=low, high=high, numerator=float(within), denominator=float(len(kept)))
+            replace(value, value=share, low=low, high=high, numerator=float(within), denominator=float(whole.n))
         )
     return values
 

@@ -110,7 +110,7 @@ def snapshot(connection: DuckDBPyConnection, site: str, month: str, data_cut: da
     )
     found["agreement"] = _agreement(figure.rows(connection, "agreement_cells", *between, cut=data_cut))
     delays = figure.rows(connection, "turnaround_durations", *between, cut=data_cut)
-    hours = [row["hours"] for row in delays if row["observed"] and row["unusable"] is None]
+    hours = [each for row in delays if row["observed"] and row["unusable"] is None for each in row["hours"]]
     found["report_turnaround"] = Amount(median(hours) if hours else None)
     states = connection.execute(statement("month_states"), {"site": site, "cut": data_cut, **given}).fetchall()
     return Snapshot(found, tuple(StudyState(*row) for row in states))

@@ -153,6 +153,16 @@ def reader(path: Path, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnectio
         connection.close()
 
 
+def beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Return another connection to the database that `connection` reads, for another thread; the caller closes it."""
+    (catalog,) = connection.execute(statement("current_catalog")).fetchone() or ("",)
+    another = connection.cursor()
+    # `use` takes no parameter either. A cursor starts in the database that was opened, not in the attached one.
+    quoted = catalog.replace('"', '""')
+    another.execute(f'use "{quoted}"')
+    return another
+
+
 def migrate(path: Path, wait_minutes: float = 30.0, schema: str = SITES) -> int:
     """Bring the database at `path` to this version's schema, making it if there is none.
 

@@ -165,18 +165,18 @@ def _compared(found: dict[str, dict[str, int]], row: Mapping[str, Any]) -> None:
 
 
 def _waited(found: dict[str, dict[str, int]], row: Mapping[str, Any]) -> None:
-    if row["unusable"] is None and row["observed"] and row["hours"] <= 24:
-        found["studies_by_turnaround"]["within_24_hours"] += 1
-        found["within_24_hours"][_bin(row["hours"], WITHIN_A_DAY)] += 1
+    if row["unusable"] is not None or not row["observed"]:
+        found["studies_by_turnaround"]["not_within_24_hours"] += row["numerator"]
+        found["not_within_24_hours"]["unreported" if row["unusable"] is None else "unusable"] += row["numerator"]
         return
-    found["studies_by_turnaround"]["not_within_24_hours"] += 1
-    if row["unusable"] is not None:
-        found["not_within_24_hours"]["unusable"] += 1
-    elif not row["observed"]:
-        found["not_within_24_hours"]["unreported"] += 1
-    else:
-        found["not_within_24_hours"]["later"] += 1
-        found["later"][_bin(row["hours"], LATER)] += 1
+    for hours in row["hours"]:
+        if hours <= 24:
+            found["studies_by_turnaround"]["within_24_hours"] += 1
+            found["within_24_hours"][_bin(hours, WITHIN_A_DAY)] += 1
+        else:
+            found["studies_by_turnaround"]["not_within_24_hours"] += 1
+            found["not_within_24_hours"]["later"] += 1
+            found["later"][_bin(hours, LATER)] += 1
 
 
 def _bin(hours: float, edges: Mapping[str, float]) -> str:

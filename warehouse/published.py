@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.connect import SITES, reader
+from warehouse.connect import SITES, beside, reader
 from warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Published:
                 self._copy = fresh
             copy = self._copy
             copy.readers += 1
-            return copy, copy.idle.pop() if copy.idle else _another(copy.root)
+            return copy, copy.idle.pop() if copy.idle else beside(copy.root)
 
     def _give_back(self, copy: _Copy, connection: DuckDBPyConnection) -> None:
         with self._lock:
@@ -101,9 +101,3 @@ class Published:
                 for idle in copy.idle:
                     idle.close()
                 copy.stack.close()
-
-
-def _another(root: DuckDBPyConnection) -> DuckDBPyConnection:
-    connection = root.cursor()
-    connection.execute("use warehouse")
-    return connection

@@ -24,4 +24,5 @@ from (
         hash(number, image, 1) % 1000 = 0 as failed,
         pow((1 + hash(number, image, 2) % 100000) / 1e5, if(broken, 0.3, 4)) as score
     from generated
+    where in_scope
 );

@@ -18,5 +18,6 @@ select
     hash(number, 10) % 100 < 12 as broken,
     -- Hours to the report: an exponential of mean 14; one study in 25 has none.
     case when hash(number, 11) % 25 > 0 then begun + to_seconds((-14 * 3600 * ln((1 + hash(number, 12) % 1000000) / 1e6))::bigint) + interval 20 minute end as signed,
-    ['E', 'I', 'O'][1 + (hash(number, 13) % 3)::integer] as patient_class
+    ['E', 'I', 'O'][1 + (hash(number, 13) % 3)::integer] as patient_class,
+    hash(number, 14) % 25 > 0 as in_scope  -- one study in 25 is of another part of the body
 from (select unnest(range($from_number, $to_number)) as number);

@@ -9,7 +9,7 @@ select
     accession_number,
     '1.2.840.10008.5.1.4.1.1.1.1' as sop_class_uid,
     'DX' as modality,
-    region,
+    case when in_scope then region else 'chest' end as region,
     laterality,
     'AP' as view,
     device,
@@ -24,7 +24,7 @@ select
     'AcquisitionDateTime' as acquired_from,
     begun as study_at,
     begun + interval 1 hour as received_at,
-    true as in_scope,
+    in_scope,
     [] as flags,
     'k' as key_id
 from (select *, unnest(range(images)) as image from generated);

@@ -100,7 +100,9 @@ def row(config: Config, study: SimulatedStudy) -> tuple[Any, ...] | None:
 
 def patients(config: Config) -> float:
     with connect.reader(config.published) as connection:
-        [found] = figure.rows(connection, "patients", SITE.site, date(2026, 9, 1), date(2026, 10, 1))
+        [found] = figure.rows(
+            connection, "patients", SITE.site, date(2026, 9, 1), date(2026, 10, 1), datetime(2026, 10, 8, tzinfo=UTC)
+        )
     return float(found["numerator"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from typer.testing import CliRunner
 
-from pipelines import delivery, months
+from pipelines import delivery, month, months
+from pipelines.cli import app
 from pipelines.config import Config, load
-from pipelines.errors import ConfigError
+from pipelines.errors import ConfigError, NothingToReportError
 from pipelines.preview import Preview
 from reports import drawing
 from reports.cover import cover
@@ -62,6 +65,24 @@ def test_every_site_has_its_report_and_a_broken_one_stops_none(tmp_path: Path, m
     (again,) = months.run(load(config.home), MONTH, ["tiny"])
     assert again["issue"] == 1
     assert Path(again["made"][0]).read_bytes() == Path(by_site["tiny"]["made"][0]).read_bytes()
+
+
+def test_the_figures_of_all_sites_are_those_of_each(tmp_path: Path, month_home: HOME) -> None:
+    config = month_home(tmp_path / "home", ("tiny", "young", "empty"))
+    file = tmp_path / "home" / "sites" / "empty.yaml"
+    (tmp_path / "home" / "sites" / "later.yaml").write_text(file.read_text())
+    config = load(config.home)
+    found = month.all_figures(config, MONTH)
+    assert [one["site"] for one in found] == ["empty", "tiny", "young"]
+    assert found == [month.figures(config, site, MONTH) for site in ("empty", "tiny", "young")]
+    with pytest.raises(NothingToReportError, match="no site has studies or nights in 2019-01"):
+        month.all_figures(config, "2019-01")
+    asked = ["figures", "--month", MONTH, "--home", str(config.home)]
+    told = CliRunner().invoke(app, [*asked, "--all", "--json"])
+    assert json.loads(told.output) == found
+    assert CliRunner().invoke(app, [*asked, "--all"]).output.splitlines()[0] == "empty"
+    assert CliRunner().invoke(app, asked).exit_code == 2
+    assert CliRunner().invoke(app, [*asked, "--all", "--site", "tiny"]).exit_code == 2
 
 
 class Box:

@@ -88,8 +88,7 @@ def test_kaplan_meier_published():
     assert curve.hours == tuple(PUBLISHED)
     for index, (survival, low, high) in enumerate(PUBLISHED.values()):
         assert 1 - curve.share[index] == pytest.approx(survival, abs=5e-5)
-        assert 1 - curve.high[index] == pytest.approx(low, abs=5e-5)
-        assert 1 - curve.low[index] == pytest.approx(high, abs=5e-5)
+        assert curve.interval(index) == pytest.approx((1 - high, 1 - low), abs=5e-5)
     assert curve.at_risk == (21, 17, 15, 12, 11, 7, 6)
     assert (curve.n, curve.observed) == (21, 9)
 
@@ -107,7 +106,7 @@ def test_share_at_a_time():
 def test_everything_reported():
     curve = kaplan_meier([1.0, 2.0, 2.0], [True, True, True])
     assert curve.share == pytest.approx((1 / 3, 1.0))
-    assert curve.low[-1] is None
+    assert curve.interval(1) == (None, None)
     assert curve.at(1000)[0] == 1.0
 
 
@@ -137,8 +136,9 @@ def test_kaplan_meier_is_that_of_statsmodels(pairs):
     for index, time in enumerate(curve.hours):
         share = curve.share[index]
         assert 1 - share == pytest.approx(survival[time], abs=1e-9)
-        if curve.low[index] is not None:
-            assert curve.low[index] <= share <= curve.high[index]
+        low, high = curve.interval(index)
+        if low is not None:
+            assert low <= share <= high
             # The log(-log) interval rebuilt from Greenwood's standard error of statsmodels.
             half = 1.959963985 * error[time] / (survival[time] * abs(math.log(survival[time])))
-            assert 1 - curve.low[index] == pytest.approx(survival[time] ** math.exp(-half), abs=1e-6)
+            assert 1 - low == pytest.approx(survival[time] ** math.exp(-half), abs=1e-6)

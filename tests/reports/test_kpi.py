@@ -21,7 +21,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from reports import drift
 from reports.history import KINDS, bounds, months_up_to
-from reports.kpi import QUERIES, Value, month_figures, to_json
+from reports.kpi import QUERIES, Value, month_figures, sites_figures, to_json
 from reports.suppression import suppress, table
 from warehouse.connect import migrate, writer
 from warehouse.data_cut import data_cut, latest_commit
@@ -394,6 +394,15 @@ def test_json_is_stable_and_plain(connection, june):
     assert len(plain["history"]["volume"]) == 13
     assert "CANARY" not in text
     assert not any(study.patient_id in text or study.study_uid in text for study in JUNE)
+
+
+def test_sites_together_are_each_alone(connection):
+    together = sites_figures(connection, ["small", "silent", "big"], MONTH)
+    assert list(together) == ["small", "silent", "big"]
+    for site, found in together.items():
+        assert to_json(found) == to_json(month_figures(connection, site, MONTH))
+    assert together["big"].one("volume").value == len(JUNE)
+    assert together["silent"].one("volume").value == 0
 
 
 def test_a_site_without_a_study(connection):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from inference.records import Opposition
-from warehouse import ledger, matches
+from warehouse import ledger, matches, study
+from warehouse.figure import rows
 
 ASKED = ("report_match", "opposed_study", "taken_back", "cancelled_study")
 
@@ -59,3 +60,24 @@ def test_nothing_is_held_afterwards_whatever_happens(filled: Any, make: Any) -> 
 def test_matches_of_another_site_are_not_held(filled: Any) -> None:
     with matches.held(filled, "elsewhere"):
         assert filled.execute("select * from report_match").fetchall() == []
+
+
+def test_studies_out_of_scope_are_those_without_an_image_in_scope(connection: Any, make: Any) -> None:
+    march = make.noon.date()
+    images = [
+        make.instance("in scope"),
+        make.instance("in scope", 1, in_scope=False),
+        make.instance("outside", in_scope=False),
+        make.instance("outside", 1, in_scope=False),
+        make.instance("objects", patient_id="CANARY-P9"),
+        make.instance("in April in scope", in_scope=False),
+    ]
+    make.keep(connection, "instance", images, day=march)
+    make.keep(connection, "instance", [make.instance("in April in scope", 1)], day=date(2025, 4, 2))
+    objects = [Opposition("CANARY-P9", make.noon, opposed=True)]
+    make.keep(connection, "opposition", objects, received_at=make.noon + timedelta(hours=1))
+    ledger.settle_matches(connection, make.site)
+    study.rebuild(connection, make.site)
+    (row,) = rows(connection, "volume", make.site, date(2025, 3, 1), date(2025, 4, 1), make.noon)
+    assert row["excluded"] == {"out_of_scope": 1}
+    assert row["numerator"] == connection.execute("select count(*) from study").fetchone()[0] == 2

@@ -95,7 +95,9 @@ def test_nothing_is_lost_and_the_figures_are_those_of_the_rows(old: Path) -> Non
         ).fetchall()
         assert row[:5] == ("positive", "final", "present", "F", "25-44")
         assert [moment.astimezone(UTC).hour for moment in row[5:]] == [9, 12]
-        [rate] = figure.rows(connection, "positive_rate", "old", date(2026, 6, 1), date(2026, 7, 1))
+        [rate] = figure.rows(
+            connection, "positive_rate", "old", date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 7, 8, tzinfo=UTC)
+        )
         assert (rate["numerator"], rate["denominator"]) == (1, 1)
 
 

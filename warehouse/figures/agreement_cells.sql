@@ -194,12 +194,17 @@
 --    ou lésion ancienne
 -- measure agreement_bound exclusions en: study not analysed or analysis failed; no final report; follow-up or old
 --    lesion
-with period as (
-    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 judged as (
     select
-        period.since,
+        asked.site,
+        asked.since,
         study.ai_result as ai,
         coalesce(study.region, 'unknown') as region,
         case
@@ -210,18 +215,19 @@ judged as (
         case
             when study.ai_result in ('not_processed', 'failed') then study.ai_result
             when study.report_state = 'withdrawn' then 'withdrawn'
-            when study.report_state not in ('final', 'corrected') or study.report_final > period.cut then 'unreported'
+            when study.report_state not in ('final', 'corrected') or study.report_final > asked.cut then 'unreported'
             when study.report_label is null then 'not_read'
             when study.report_tier = 'review' then 'queued'
             when study.report_acuity in ('followup', 'old') then study.report_acuity
             when study.report_label in ('uncertain', 'not_addressed') then study.report_label
         end as reason,
         case when reason is null then study.report_label end as label
-    from period
-    join study on study.site = $site and study.day >= period.since and study.day < period.until
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 ),
 counted as (
     select
+        site,
         since,
         case when grouping(region) = 0 then 'region' when grouping(independence) = 0 then 'independence' else 'all' end as strata,
         case when grouping(region) = 0 then region when grouping(independence) = 0 then independence end as stratum,
@@ -231,10 +237,13 @@ counted as (
         count(*) as numerator
     from judged
     group by grouping sets (
-        (since, ai, label, reason), (since, ai, label, reason, region), (since, ai, label, reason, independence)
+        (site, since, ai, label, reason),
+        (site, since, ai, label, reason, region),
+        (site, since, ai, label, reason, independence)
     )
 )
 select
+    site,
     since,
     strata,
     stratum,
@@ -242,7 +251,7 @@ select
     label,
     reason,
     numerator,
-    coalesce(sum(numerator) filter (reason is null) over (partition by since, strata, stratum), 0)::bigint as comparable,
-    (sum(numerator) over (partition by since, strata, stratum))::bigint as denominator
+    coalesce(sum(numerator) filter (reason is null) over (partition by site, since, strata, stratum), 0)::bigint as comparable,
+    (sum(numerator) over (partition by site, since, strata, stratum))::bigint as denominator
 from counted
-order by since, strata, comparable desc, stratum, reason nulls first, ai, label
+order by site, since, strata, comparable desc, stratum, reason nulls first, ai, label

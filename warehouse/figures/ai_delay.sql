@@ -11,19 +11,35 @@
 -- exclusions en: studies without a result; negative delays or delays above 30 days
 -- unit: hours
 -- source: study
-with delays as (
+with asked as (
     select
-        datediff('microsecond', received, ai_completed) / 3.6e9 as hours,
-        ai_completed is null as absent,
-        coalesce(ai_completed < received or ai_completed > received + interval 30 day, false) as absurd
-    from study
-    where site = $site and day >= $start and day < $end
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+delays as (
+    select
+        asked.site,
+        asked.since,
+        datediff('microsecond', study.received, study.ai_completed) / 3.6e9 as hours,
+        study.ai_completed is null as absent,
+        coalesce(
+            study.ai_completed < study.received or study.ai_completed > study.received + interval 30 day, false
+        ) as absurd
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     coalesce(list(hours order by hours) filter (not absent and not absurd), []) as hours,
     count(*) filter (not absent and not absurd) as denominator,
     {
         'no_result': count(*) filter (absent),
         'unusable': count(*) filter (absurd)
     } as excluded
-from delays
+from asked
+left join delays using (site, since)
+group by site, since
+order by site, since

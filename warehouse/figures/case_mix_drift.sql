@@ -19,26 +19,54 @@
 --    d'examens.
 -- measure case_mix_drift_limit definition en: Value that the index exceeds one time in twenty without any drift, given the number of
 --    studies.
-with mixes as (
-    select day, 'region' as mix, coalesce(region, 'unknown') as category from study where site = $site
-    union all
-    select day, 'age_band', coalesce(age_band, 'unknown') from study where site = $site
-    union all
-    select day, 'modality', modality from study where site = $site
-    union all
-    select day, 'patient_class', coalesce(patient_class, 'unknown') from study where site = $site
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 baseline as (
-    select (date_trunc('month', min(day)) + interval 3 month)::date as last_day from mixes
+    select asked.site, asked.since, (date_trunc('month', min(study.day)) + interval 3 month)::date as last_day
+    from asked
+    join study on study.site = asked.site
+    group by asked.site, asked.since
+),
+compared as (
+    select asked.site, asked.since, true as in_month, study.region, study.age_band, study.modality, study.patient_class
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+    union all
+    select baseline.site, baseline.since, false, study.region, study.age_band, study.modality, study.patient_class
+    from baseline
+    join study on study.site = baseline.site and study.day < baseline.last_day
+),
+grouped as (
+    select *, count(*) as studies
+    from compared
+    group by all
+),
+mixes as (
+    select
+        site,
+        since,
+        in_month,
+        unnest(['region', 'age_band', 'modality', 'patient_class']) as mix,
+        unnest([
+            coalesce(region, 'unknown'), coalesce(age_band, 'unknown'), modality, coalesce(patient_class, 'unknown')
+        ]) as category,
+        studies
+    from grouped
 )
 select
+    site,
+    since,
     mix,
     category,
-    count(*) filter (day >= $start and day < $end) as numerator,
-    count(*) filter (day < baseline.last_day) as denominator,
-    baseline.last_day > $start as in_baseline
+    coalesce(sum(studies) filter (in_month), 0)::bigint as numerator,
+    coalesce(sum(studies) filter (not in_month), 0)::bigint as denominator,
+    any_value(baseline.last_day) > since as in_baseline
 from mixes
-cross join baseline
-where (day >= $start and day < $end) or day < baseline.last_day
-group by mix, category, baseline.last_day
-order by mix, category
+join baseline using (site, since)
+group by site, since, mix, category
+order by site, since, mix, category

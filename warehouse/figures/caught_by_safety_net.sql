@@ -12,31 +12,36 @@
 -- exclusions en: the same as for agreement; discordances not reviewed
 -- unit: studies
 -- source: study
-with period as (
-    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 discordant as (
     select
-        period.since,
+        asked.site,
+        asked.since,
         study.study_uid,
-        study.verdict,
-        study.verdict_at,
-        period.cut
-    from period
-    join study on study.site = $site and study.day >= period.since and study.day < period.until
+        study.verdict = 'fracture' and coalesce(study.verdict_at <= asked.cut, true) as caught,
+        study.verdict is null or study.verdict_at > asked.cut as not_reviewed
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
     where study.ai_result in ('positive', 'doubtful')
         and study.report_state in ('final', 'corrected')
-        and coalesce(study.report_final <= period.cut, true)
+        and coalesce(study.report_final <= asked.cut, true)
         and study.report_label = 'absent'
         and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
         and coalesce(study.report_tier, 'decided') <> 'review'
 )
 select
-    period.since,
-    count(*) filter (verdict = 'fracture' and coalesce(verdict_at <= discordant.cut, true)) as numerator,
+    site,
+    since,
+    count(*) filter (caught) as numerator,
     count(study_uid) as denominator,
-    {'not_reviewed': count(study_uid) filter (verdict is null or verdict_at > discordant.cut)} as excluded
-from period
-left join discordant on discordant.since = period.since
-group by period.since
-order by period.since
+    {'not_reviewed': count(*) filter (not_reviewed)} as excluded
+from asked
+left join discordant using (site, since)
+group by site, since
+order by site, since

@@ -52,36 +52,51 @@
 -- measure discordance_review_hours numerator en: hours
 -- measure discordance_review_hours denominator fr: examens discordants revus, aux heures utilisables
 -- measure discordance_review_hours denominator en: discordant studies reviewed, with usable times
-with compared as (
+with asked as (
     select
-        study.*,
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+compared as (
+    select
+        asked.site,
+        asked.since,
+        study.study_uid,
+        study.verdict,
+        study.verdict_at,
         case when study.report_final is not null then greatest(study.ai_completed, study.report_final) end as known_at,
-        study.verdict is not null and coalesce(study.verdict_at <= $cut, true) as reviewed
-    from study
-    where study.site = $site and study.day >= $start and study.day < $end
-        and study.ai_result in ('positive', 'doubtful', 'negative')
+        study.verdict is not null and coalesce(study.verdict_at <= asked.cut, true) as reviewed,
+        case
+            when (study.ai_result = 'negative') <> (study.report_label = 'present') then null
+            when study.ai_result = 'negative' then 'ai_negative_report_present'
+            else 'ai_positive_report_absent'
+        end as direction
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+    where study.ai_result in ('positive', 'doubtful', 'negative')
         and study.report_state in ('final', 'corrected')
-        and coalesce(study.report_final <= $cut, true)
+        and coalesce(study.report_final <= asked.cut, true)
         and study.report_label in ('present', 'absent')
         and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
         and coalesce(study.report_tier, 'decided') <> 'review'
 ),
 directions as (
-    select 'ai_positive_report_absent' as direction
-    union all
-    select 'ai_negative_report_present'
+    select site, since, unnest(['ai_positive_report_absent', 'ai_negative_report_present']) as direction
+    from asked
 ),
-discordant as (
-    select
-        *,
-        case when ai_result = 'negative' then 'ai_negative_report_present' else 'ai_positive_report_absent' end as direction
+totals as (
+    select site, since, count(*) as studies
     from compared
-    where (ai_result = 'negative') = (report_label = 'present')
+    group by site, since
 )
 select
-    directions.direction,
+    site,
+    since,
+    direction,
     count(study_uid) as numerator,
-    (select count(*) from compared) as denominator,
+    coalesce(any_value(totals.studies), 0) as denominator,
     count(*) filter (reviewed) as reviewed,
     count(*) filter (reviewed and verdict = 'fracture') as confirmed,
     count(*) filter (reviewed and verdict = 'no_fracture') as refuted,
@@ -92,6 +107,7 @@ select
         []
     ) as hours
 from directions
-left join discordant using (direction)
-group by directions.direction
-order by directions.direction desc
+left join totals using (site, since)
+left join compared using (site, since, direction)
+group by site, since, direction
+order by site, since, direction desc

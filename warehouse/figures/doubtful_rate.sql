@@ -11,18 +11,23 @@
 -- exclusions en: analysis failed; study not analysed
 -- unit: share
 -- source: study
-with period as (
-    select unnest($starts::date[]) as since, unnest($ends::date[]) as until
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 )
 select
-    period.since,
+    asked.site,
+    asked.since,
     count(*) filter (ai_result = 'doubtful') as numerator,
     count(*) filter (ai_result in ('positive', 'doubtful', 'negative')) as denominator,
     {
         'failed': count(*) filter (ai_result = 'failed'),
         'not_processed': count(*) filter (ai_result = 'not_processed')
     } as excluded
-from period
-left join study on study.site = $site and study.day >= period.since and study.day < period.until
-group by period.since
-order by period.since
+from asked
+left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+group by asked.site, asked.since
+order by asked.site, asked.since

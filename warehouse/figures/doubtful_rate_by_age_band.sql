@@ -11,12 +11,21 @@
 -- exclusions en: analysis failed; study not analysed
 -- unit: share
 -- source: study
-with named as (
-    select coalesce(age_band, 'unknown') as age_band, ai_result
-    from study
-    where site = $site and day >= $start and day < $end
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+named as (
+    select asked.site, asked.since, coalesce(study.age_band, 'unknown') as age_band, study.ai_result
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     age_band,
     count(*) filter (ai_result = 'doubtful') as numerator,
     count(*) filter (ai_result in ('positive', 'doubtful', 'negative')) as denominator,
@@ -25,5 +34,5 @@ select
         'not_processed': count(*) filter (ai_result = 'not_processed')
     } as excluded
 from named
-group by age_band
-order by try_cast(regexp_extract(age_band, '^[0-9]+') as integer) nulls last, age_band
+group by site, since, age_band
+order by site, since, try_cast(regexp_extract(age_band, '^[0-9]+') as integer) nulls last, age_band

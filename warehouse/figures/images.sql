@@ -11,9 +11,20 @@
 -- exclusions en: none; images without an AI result are counted apart
 -- unit: images
 -- source: study
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+)
 select
+    asked.site,
+    asked.since,
     coalesce(sum(images), 0) as numerator,
-    count(*) as denominator,
+    count(study.study_uid) as denominator,
     {'without_result': coalesce(sum(images - images_inferred), 0)} as excluded
-from study
-where site = $site and day >= $start and day < $end
+from asked
+left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+group by asked.site, asked.since
+order by asked.site, asked.since

@@ -76,31 +76,51 @@
 --    corrected agreement.
 -- measure corrected_coefficient denominator fr: examens comparables
 -- measure corrected_coefficient denominator en: comparable studies
-with reading as (
-    select study_uid, message_id, arg_max(struct_pack(label := label, acuity := acuity), struct_pack(t := read_at, a := author)) as last
-    from report_reading
-    where site = $site and read_at <= $cut
-    group by study_uid, message_id
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+reading as (
+    select
+        asked.site,
+        asked.since,
+        study_uid,
+        message_id,
+        arg_max(struct_pack(label := label, acuity := acuity), struct_pack(t := read_at, a := author)) as last
+    from asked
+    join report_reading on report_reading.site = asked.site and report_reading.read_at <= asked.cut
+    group by asked.site, asked.since, study_uid, message_id
+),
+sample as (
+    select asked.site, asked.since, audit_sample.* exclude (site)
+    from asked
+    join audit_sample on audit_sample.site = asked.site
+        and audit_sample.drawn_at <= asked.cut
+        and audit_sample.month >= strftime(asked.since - interval 11 month, '%Y-%m')
+        and audit_sample.month < strftime(asked.until, '%Y-%m')
 ),
 drawn as (
     -- Each report read stands for as many studies of its cell and month as there were for one that was read.
     select
-        audit_sample.study_uid,
-        audit_sample.message_id,
+        sample.site,
+        sample.since,
+        sample.study_uid,
+        sample.message_id,
         reading.last,
-        audit_sample.population::double / count(reading.last) over (
-            partition by audit_sample.month, audit_sample.cell_ai, audit_sample.cell_label
+        sample.population::double / count(reading.last) over (
+            partition by sample.site, sample.since, sample.month, sample.cell_ai, sample.cell_label
         ) as weight
-    from audit_sample
-    left join reading using (study_uid, message_id)
-    where audit_sample.site = $site
-        and audit_sample.drawn_at <= $cut
-        and audit_sample.month >= strftime($start::date - interval 11 month, '%Y-%m')
-        and audit_sample.month < strftime($end::date, '%Y-%m')
+    from sample
+    left join reading using (site, since, study_uid, message_id)
 ),
 judged as (
     -- By the AI result and the label of now: a pack that reads better is judged by the same readings.
     select
+        drawn.site,
+        drawn.since,
         study.ai_result as ai,
         study.report_label as label,
         drawn.weight,
@@ -112,38 +132,43 @@ judged as (
             else 'undecided'
         end as said
     from drawn
-    left join (
-        select study.study_uid, study.report_message_id, study.ai_result, study.report_label
-        from study
-        where study.site = $site
-            and study.study_uid in (select study_uid from drawn)
-            and study.ai_result in ('positive', 'doubtful', 'negative')
-            and study.report_label in ('present', 'absent')
-            and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
-            and coalesce(study.report_tier, 'decided') <> 'review'
-    ) as study on study.study_uid = drawn.study_uid and study.report_message_id = drawn.message_id
+    left join study on study.site = drawn.site
+        and study.study_uid = drawn.study_uid
+        and study.report_message_id = drawn.message_id
+        and study.ai_result in ('positive', 'doubtful', 'negative')
+        and study.report_label in ('present', 'absent')
+        and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
+        and coalesce(study.report_tier, 'decided') <> 'review'
+),
+totals as (
+    select site, since, count(*) filter (said = 'changed') as changed, count(*) as drawn
+    from judged
+    group by site, since
 ),
 cell as (
-    select unnest(['positive', 'doubtful', 'negative']) as ai, label
-    from (select unnest(['present', 'absent']) as label)
+    select site, since, ai, label
+    from asked, (select unnest(['positive', 'doubtful', 'negative']) as ai), (select unnest(['present', 'absent']) as label)
 )
 select
-    cell.ai,
-    cell.label,
-    count(*) filter (judged.said in ('present', 'absent')) as numerator,
-    count(judged.said) as denominator,
+    site,
+    since,
+    ai,
+    label,
+    count(*) filter (said in ('present', 'absent')) as numerator,
+    count(said) as denominator,
     {
-        'not_read': count(*) filter (judged.said = 'not_read'),
-        'undecided': count(*) filter (judged.said = 'undecided')
+        'not_read': count(*) filter (said = 'not_read'),
+        'undecided': count(*) filter (said = 'undecided')
     } as excluded,
-    (select count(*) from judged where said = 'changed') as changed,
-    (select count(*) from judged) as drawn,
-    count(*) filter (judged.said = 'present') as present,
-    count(*) filter (judged.said = 'absent') as absent,
-    coalesce(sum(judged.weight) filter (judged.said = 'present'), 0) as weight_present,
-    coalesce(sum(judged.weight) filter (judged.said = 'absent'), 0) as weight_absent,
-    coalesce(sum(judged.weight * judged.weight) filter (judged.said in ('present', 'absent')), 0) as weight_squares
+    coalesce(any_value(totals.changed), 0) as changed,
+    coalesce(any_value(totals.drawn), 0) as drawn,
+    count(*) filter (said = 'present') as present,
+    count(*) filter (said = 'absent') as absent,
+    coalesce(sum(weight) filter (said = 'present'), 0) as weight_present,
+    coalesce(sum(weight) filter (said = 'absent'), 0) as weight_absent,
+    coalesce(sum(weight * weight) filter (said in ('present', 'absent')), 0) as weight_squares
 from cell
-left join judged on judged.ai = cell.ai and judged.label = cell.label
-group by cell.ai, cell.label
-order by list_position(['positive', 'doubtful', 'negative'], cell.ai), cell.label desc
+left join totals using (site, since)
+left join judged using (site, since, ai, label)
+group by site, since, ai, label
+order by site, since, list_position(['positive', 'doubtful', 'negative'], ai), label desc

@@ -11,26 +11,41 @@
 -- exclusions en: studies without a model (not analysed)
 -- unit: studies
 -- source: study, model
-with month as (
+with asked as (
     select
-        study.day,
-        study.model_sha256,
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+counted as (
+    select
+        asked.site,
+        asked.since,
         coalesce(model.model_name, 'unknown') as model,
-        coalesce(model.model_version, 'unknown') as version
-    from study
+        coalesce(model.model_version, 'unknown') as version,
+        study.model_sha256 as sha256,
+        min(study.day) as first_day,
+        max(study.day) as last_day,
+        count(*) as studies
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
     left join model using (model_sha256)
-    where site = $site and day >= $start and day < $end
+    group by all
 )
 select
+    site,
+    since,
     model,
     version,
-    model_sha256 as sha256,
-    min(day) as first_day,
-    max(day) as last_day,
-    count(*) as numerator,
-    sum(count(*)) over ()::bigint as denominator,
-    {'no_model': (select count(*) from month where model_sha256 is null)} as excluded
-from month
-where model_sha256 is not null
-group by model, version, model_sha256
-order by first_day, model, version, sha256
+    sha256,
+    first_day,
+    last_day,
+    studies as numerator,
+    (sum(studies) filter (sha256 is not null) over (partition by site, since))::bigint as denominator,
+    {
+        'no_model': coalesce(sum(studies) filter (sha256 is null) over (partition by site, since), 0)::bigint
+    } as excluded
+from counted
+qualify sha256 is not null
+order by site, since, first_day, model, version, sha256

@@ -13,40 +13,64 @@
 -- exclusions en: nights before the site's first
 -- unit: nights
 -- source: night, site
-with here as (
-    select time_zone
-    from site
-    where site = $site
-    order by valid_from < $end desc, abs(datediff('day', valid_from, $end::date))
-    limit 1
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+here as (
+    select distinct on (asked.site, asked.since)
+        asked.*,
+        site.time_zone
+    from asked
+    left join site using (site)
+    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
 ),
 kept as (
-    select min(day) as first_day, max(day) as last_day
-    from night
-    where site = $site
+    select asked.site, asked.since, min(night.day) as first_day, max(night.day) as last_day
+    from asked
+    join night using (site)
+    group by asked.site, asked.since
+),
+days as (
+    select site, since, cut, time_zone, unnest(range(since::timestamp, until::timestamp, interval 1 day))::date as day
+    from here
 ),
 expected as (
-    select day
-    from (select unnest(range($start::timestamp, $end::timestamp, interval 1 day))::date as day), kept
-    where day >= first_day
-        and day <= greatest(
-            last_day,
-            ($cut::timestamptz at time zone coalesce((select time_zone from here), 'UTC'))::date - 1
-        )
+    select days.site, days.since, days.day
+    from days
+    join kept using (site, since)
+    where days.day >= kept.first_day
+        and days.day <= greatest(kept.last_day, (days.cut at time zone coalesce(days.time_zone, 'UTC'))::date - 1)
 ),
 states as (
-    select expected.day, coalesce(night.status, 'missed') as status
+    select expected.site, expected.since, coalesce(night.status, 'missed') as status
     from expected
-    left join night on night.site = $site and night.day = expected.day
+    left join night using (site, day)
+),
+totals as (
+    select site, since, count(*) as nights
+    from states
+    group by site, since
 ),
 statuses as (
-    select unnest(['complete', 'late', 'failed', 'running', 'missed']) as status, unnest(range(5)) as place
+    select
+        site,
+        since,
+        unnest(['complete', 'late', 'failed', 'running', 'missed']) as status,
+        unnest(range(5)) as place
+    from asked
 )
 select
+    statuses.site,
+    statuses.since,
     statuses.status,
-    count(states.day) as numerator,
-    (select count(*) from expected) as denominator
+    count(states.site) as numerator,
+    coalesce(any_value(totals.nights), 0) as denominator
 from statuses
-left join states using (status)
-group by statuses.status, place
-order by place
+left join totals using (site, since)
+left join states using (site, since, status)
+group by statuses.site, statuses.since, statuses.status, place
+order by statuses.site, statuses.since, place

@@ -11,12 +11,21 @@
 -- exclusions en: none
 -- unit: items
 -- source: ledger
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+)
 select
-    kind,
-    outcome,
+    asked.site,
+    asked.since,
+    ledger.kind,
+    ledger.outcome,
     count(*) as numerator,
-    sum(count(*)) over (partition by kind)::bigint as denominator
-from ledger
-where site = $site and night >= $start and night < $end
-group by kind, outcome
-order by kind, outcome
+    sum(count(*)) over (partition by asked.site, asked.since, ledger.kind)::bigint as denominator
+from asked
+join ledger on ledger.site = asked.site and ledger.night >= asked.since and ledger.night < asked.until
+group by asked.site, asked.since, ledger.kind, ledger.outcome
+order by asked.site, asked.since, ledger.kind, ledger.outcome

@@ -11,20 +11,34 @@
 -- exclusions en: time of order or of examination unknown; negative delays or delays above 365 days
 -- unit: hours
 -- source: study
-with delays as (
+with asked as (
     select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+delays as (
+    select
+        asked.site,
+        asked.since,
         datediff('microsecond', ordered, exam_started) / 3.6e9 as hours,
         ordered is null as absent,
         ordered is not null
             and (exam_started is null or exam_started < ordered or exam_started > ordered + interval 365 day) as absurd
-    from study
-    where site = $site and day >= $start and day < $end
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     coalesce(list(hours order by hours) filter (not absent and not absurd), []) as hours,
     count(*) filter (not absent and not absurd) as denominator,
     {
         'no_order_time': count(*) filter (absent),
         'unusable': count(*) filter (absurd)
     } as excluded
-from delays
+from asked
+left join delays using (site, since)
+group by site, since
+order by site, since

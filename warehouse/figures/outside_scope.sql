@@ -11,23 +11,35 @@
 -- exclusions en: study without result; model whose validated regions are not known
 -- unit: studies
 -- source: study, model
-with analysed as (
+with asked as (
     select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+counted as (
+    select
+        asked.site,
+        asked.since,
         coalesce(study.region, 'unknown') as region,
-        not list_contains(model.regions, coalesce(study.region, 'unknown')) as outside
-    from study
+        not list_contains(model.regions, coalesce(study.region, 'unknown')) as outside,
+        count(*) as studies
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
     left join model using (model_sha256)
-    where study.site = $site
-        and study.day >= $start
-        and study.day < $end
-        and study.ai_result in ('positive', 'doubtful', 'negative')
+    where study.ai_result in ('positive', 'doubtful', 'negative')
+    group by all
 )
 select
+    site,
+    since,
     region,
-    count(*) as numerator,
-    (select count(*) from analysed) as denominator,
-    {'scope_unknown': (select count(*) from analysed where outside is null)} as excluded
-from analysed
-where outside
-group by region
-order by numerator desc, region
+    studies as numerator,
+    (sum(studies) over (partition by site, since))::bigint as denominator,
+    {
+        'scope_unknown': coalesce(sum(studies) filter (outside is null) over (partition by site, since), 0)::bigint
+    } as excluded
+from counted
+qualify outside
+order by site, since, numerator desc, region

@@ -11,9 +11,20 @@
 -- exclusions en: studies without a patient identifier
 -- unit: patients
 -- source: study
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+)
 select
-    count(distinct patient_id) as numerator,
-    count(patient_id) as denominator,
-    {'no_patient_id': count(*) - count(patient_id)} as excluded
-from study
-where site = $site and day >= $start and day < $end
+    asked.site,
+    asked.since,
+    count(distinct study.patient_id) as numerator,
+    count(study.patient_id) as denominator,
+    {'no_patient_id': count(study.study_uid) - count(study.patient_id)} as excluded
+from asked
+left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+group by asked.site, asked.since
+order by asked.site, asked.since

@@ -11,20 +11,34 @@
 -- exclusions en: none
 -- unit: items
 -- source: ledger
-with offers as (
+with asked as (
     select
-        kind,
-        outcome in ('quarantined', 'conflict', 'not_dicom', 'not_hl7') as set_aside,
-        coalesce(reasons[1], 'UNKNOWN') as reason
-    from ledger
-    where site = $site and night >= $start and night < $end
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+counted as (
+    select
+        asked.site,
+        asked.since,
+        ledger.kind,
+        case
+            when ledger.outcome in ('quarantined', 'conflict', 'not_dicom', 'not_hl7')
+                then coalesce(ledger.reasons[1], 'UNKNOWN')
+        end as reason,
+        count(*) as offers
+    from asked
+    join ledger on ledger.site = asked.site and ledger.night >= asked.since and ledger.night < asked.until
+    group by all
 )
 select
+    site,
+    since,
     kind,
     reason,
-    count(*) as numerator,
-    (select count(*) from offers as every where every.kind = offers.kind) as denominator
-from offers
-where set_aside
-group by kind, reason
-order by kind, numerator desc, reason
+    offers as numerator,
+    (sum(offers) over (partition by site, since, kind))::bigint as denominator
+from counted
+qualify reason is not null
+order by site, since, kind, numerator desc, reason

@@ -11,20 +11,40 @@
 -- exclusions en: studies without a score
 -- unit: studies
 -- source: study
-with bins as (
-    select unnest(range(20)) as bin
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+bins as (
+    select site, since, unnest(range(20)) as bin
+    from asked
 ),
 scored as (
-    select least(floor(score * 20), 19)::integer as bin, score
-    from study
-    where site = $site and day >= $start and day < $end
+    select
+        asked.site,
+        asked.since,
+        case when study.score is not null then least(floor(study.score * 20), 19)::integer end as bin,
+        count(*) as studies
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+    group by all
+),
+unscored as (
+    select site, since, studies
+    from scored
+    where bin is null
 )
 select
+    site,
+    since,
     bins.bin,
-    count(scored.score) as numerator,
-    sum(count(scored.score)) over ()::bigint as denominator,
-    {'no_score': (select count(*) from scored where score is null)} as excluded
+    coalesce(scored.studies, 0) as numerator,
+    coalesce(sum(scored.studies) over (partition by site, since), 0)::bigint as denominator,
+    {'no_score': coalesce(unscored.studies, 0)} as excluded
 from bins
-left join scored on scored.bin = bins.bin
-group by bins.bin
-order by bins.bin
+left join scored using (site, since, bin)
+left join unscored using (site, since)
+order by site, since, bins.bin

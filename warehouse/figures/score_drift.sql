@@ -19,24 +19,47 @@
 --    d'examens (Yurdakul et Naranjo).
 -- measure score_drift_limit definition en: Value that the index exceeds one time in twenty without any drift, given the number of
 --    studies (Yurdakul and Naranjo).
-with scored as (
-    select day, least(floor(score * 20), 19)::integer as bin
-    from study
-    where site = $site and score is not null
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 baseline as (
-    select (date_trunc('month', min(day)) + interval 3 month)::date as last_day from scored
+    select asked.site, asked.since, (date_trunc('month', min(study.day)) + interval 3 month)::date as last_day
+    from asked
+    join study on study.site = asked.site and study.score is not null
+    group by asked.site, asked.since
+),
+scored as (
+    select asked.site, asked.since, true as in_month, study.score
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+    union all
+    select baseline.site, baseline.since, false, study.score
+    from baseline
+    join study on study.site = baseline.site and study.day < baseline.last_day
+),
+counted as (
+    select site, since, least(floor(score * 20), 19)::integer as bin, in_month, count(*) as studies
+    from scored
+    where score is not null
+    group by all
 ),
 bins as (
-    select unnest(range(20)) as bin
+    select site, since, unnest(range(20)) as bin
+    from asked
 )
 select
-    bins.bin,
-    count(*) filter (day >= $start and day < $end) as numerator,
-    count(*) filter (day < baseline.last_day) as denominator,
-    coalesce(baseline.last_day > $start, true) as in_baseline
+    site,
+    since,
+    bin,
+    coalesce(sum(studies) filter (in_month), 0)::bigint as numerator,
+    coalesce(sum(studies) filter (not in_month), 0)::bigint as denominator,
+    coalesce(any_value(baseline.last_day) > since, true) as in_baseline
 from bins
-cross join baseline
-left join scored on scored.bin = bins.bin
-group by bins.bin, baseline.last_day
-order by bins.bin
+left join baseline using (site, since)
+left join counted using (site, since, bin)
+group by site, since, bin
+order by site, since, bin

@@ -59,61 +59,82 @@
 -- measure shadow_absent numerator en: studies without fracture in the report called negative
 -- measure shadow_absent denominator fr: examens comparés sans fracture au compte rendu
 -- measure shadow_absent denominator en: compared studies without fracture in the report
-with month as (
+with asked as (
     select
-        study_uid,
-        images_inferred,
-        ai_result,
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+month as (
+    select
+        asked.site,
+        asked.since,
+        study.study_uid,
+        study.images_inferred,
+        study.ai_result,
         case
-            when report_state in ('final', 'corrected')
-                and coalesce(report_final <= $cut, true)
-                and coalesce(report_acuity, 'none') not in ('followup', 'old')
-                and report_label in ('present', 'absent')
-                and coalesce(report_tier, 'decided') <> 'review'
-                then report_label
+            when study.report_state in ('final', 'corrected')
+                and coalesce(study.report_final <= asked.cut, true)
+                and coalesce(study.report_acuity, 'none') not in ('followup', 'old')
+                and study.report_label in ('present', 'absent')
+                and coalesce(study.report_tier, 'decided') <> 'review'
+                then study.report_label
         end as label
-    from study
-    where site = $site and day >= $start and day < $end
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+),
+totals as (
+    select site, since, count(*) as studies
+    from month
+    group by site, since
 ),
 shadowed as (
-    select finding.study_uid, finding.instance_uid, finding.model_sha256, finding.status, finding.score
+    select
+        month.site,
+        month.since,
+        finding.study_uid,
+        finding.instance_uid,
+        finding.model_sha256,
+        finding.status,
+        finding.score
     from finding
-    inner join month using (study_uid)
-    where finding.site = $site and finding.code = 'fracture' and finding.role = 'shadow'
+    join month using (site, study_uid)
+    where finding.code = 'fracture' and finding.role = 'shadow'
 ),
 flagged as (
     -- The images that gave the study its result, where a shadow saw it at all.
-    select distinct finding.study_uid, finding.instance_uid
+    select distinct finding.site, finding.study_uid, finding.instance_uid
     from finding
-    inner join (select distinct study_uid from shadowed) as wanted using (study_uid)
-    inner join instance on instance.site = finding.site and instance.instance_uid = finding.instance_uid
-    where finding.site = $site
-        and finding.code = 'fracture'
-        and finding.role = 'flag'
-        and finding.status = 'ok'
-        and instance.in_scope
+    join (select distinct site, study_uid from shadowed) as wanted using (site, study_uid)
+    join instance using (site, instance_uid)
+    where finding.code = 'fracture' and finding.role = 'flag' and finding.status = 'ok' and instance.in_scope
 ),
 seen as (
     select
+        shadowed.site,
+        shadowed.since,
         shadowed.study_uid,
         shadowed.model_sha256,
         count(*) filter (shadowed.status = 'ok' and flagged.instance_uid is not null) as images,
         max(shadowed.score) filter (flagged.instance_uid is not null) as score
     from shadowed
-    left join flagged on flagged.study_uid = shadowed.study_uid and flagged.instance_uid = shadowed.instance_uid
-    group by shadowed.study_uid, shadowed.model_sha256
+    left join flagged using (site, study_uid, instance_uid)
+    group by shadowed.site, shadowed.since, shadowed.study_uid, shadowed.model_sha256
 ),
 shadow as (
     select
-        shadows.model_sha256,
+        shadows.*,
         coalesce(model.model_name || ' ' || model.model_version, 'unknown') as shadow,
         model.threshold_doubtful,
         model.threshold_positive
-    from (select distinct model_sha256 from seen) as shadows
-    left join model on model.model_sha256 = shadows.model_sha256
+    from (select distinct site, since, model_sha256 from seen) as shadows
+    left join model using (model_sha256)
 ),
 paired as (
     select
+        shadow.site,
+        shadow.since,
         shadow.shadow,
         month.ai_result as ai,
         case
@@ -128,17 +149,23 @@ paired as (
             when seen.images <> month.images_inferred or result is null then 'other_images'
         end as reason
     from shadow
-    cross join month
-    left join seen on seen.study_uid = month.study_uid and seen.model_sha256 = shadow.model_sha256
+    join month using (site, since)
+    left join seen on seen.site = shadow.site
+        and seen.since = shadow.since
+        and seen.study_uid = month.study_uid
+        and seen.model_sha256 = shadow.model_sha256
 )
 select
+    site,
+    since,
     shadow,
     case when reason is null then ai end as ai,
     case when reason is null then result end as result,
     case when reason is null then label end as label,
     reason,
     count(*) as numerator,
-    (select count(*) from month) as denominator
+    any_value(totals.studies) as denominator
 from paired
+join totals using (site, since)
 group by all
-order by shadow, reason nulls first, ai, result, label
+order by site, since, shadow, reason nulls first, ai, result, label

@@ -11,8 +11,19 @@
 -- exclusions en: none
 -- unit: studies
 -- source: study
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+)
 select
+    asked.site,
+    asked.since,
     count(*) filter (report_state = 'unreported') as numerator,
-    count(*) as denominator
-from study
-where site = $site and day >= $start and day < $end
+    count(study.study_uid) as denominator
+from asked
+left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+group by asked.site, asked.since
+order by asked.site, asked.since

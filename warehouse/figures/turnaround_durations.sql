@@ -52,46 +52,68 @@
 --    log(-log) interval with Greenwood's variance.
 -- measure reported_within numerator fr: examens rendus dans ce temps
 -- measure reported_within numerator en: studies reported within this time
-with period as (
-    select unnest($starts::date[]) as since, unnest($ends::date[]) as until, unnest($cuts::timestamptz[]) as cut
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 here as (
-    select distinct on (period.since)
-        period.*,
+    select distinct on (asked.site, asked.since)
+        asked.*,
         time_zone,
         opening_start,
         opening_end,
         opening_weekdays
-    from period
-    join site on site.site = $site
-    order by period.since, valid_from < period.until desc, abs(datediff('day', valid_from, period.until))
+    from asked
+    join site using (site)
+    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
 ),
 timed as (
     select
-        study.*,
-        exam_completed at time zone here.time_zone as at_local,
         here.*,
-        coalesce(report_final <= here.cut, false) as observed
+        study.exam_completed at time zone here.time_zone as at_local,
+        strftime(at_local, '%H:%M') as clock,
+        study.exam_completed,
+        study.report_final,
+        coalesce(study.report_final <= here.cut, false) as observed,
+        study.ai_result,
+        case
+            when study.exam_completed is null then 'no_exam_time'
+            when study.report_final is null and study.report_state in ('final', 'corrected') then 'no_report_time'
+            when study.clock_skew or study.report_final < study.exam_completed then 'clock_skew'
+            when study.report_final > study.exam_completed + interval 180 day then 'too_long'
+            when study.exam_completed > here.cut then 'after_cut'
+        end as unusable
     from here
-    join study on study.site = $site and study.day >= here.since and study.day < here.until
+    join study on study.site = here.site and study.day >= here.since and study.day < here.until
+),
+waited as (
+    select
+        site,
+        since,
+        ai_result,
+        not (
+            list_contains(opening_weekdays, isodow(at_local)) and clock >= opening_start and clock < opening_end
+        ) as out_of_hours,
+        hour(at_local) as hour,
+        observed,
+        unusable,
+        datediff('microsecond', exam_completed, case when observed then report_final else cut end) / 3.6e9 as hours
+    from timed
 )
 select
+    site,
     since,
-    datediff('microsecond', exam_completed, case when observed then report_final else cut end) / 3.6e9 as hours,
-    observed,
     ai_result,
-    not (
-        list_contains(opening_weekdays, isodow(at_local))
-        and strftime(at_local, '%H:%M') >= opening_start
-        and strftime(at_local, '%H:%M') < opening_end
-    ) as out_of_hours,
-    hour(at_local) as hour,
-    case
-        when exam_completed is null then 'no_exam_time'
-        when report_final is null and report_state in ('final', 'corrected') then 'no_report_time'
-        when clock_skew or report_final < exam_completed then 'clock_skew'
-        when report_final > exam_completed + interval 180 day then 'too_long'
-        when exam_completed > cut then 'after_cut'
-    end as unusable
-from timed
-order by since, hours, ai_result, study_uid
+    out_of_hours,
+    hour,
+    observed,
+    unusable,
+    coalesce(list(hours order by hours) filter (unusable is null), []) as hours,
+    count(*) as numerator,
+    sum(count(*)) over (partition by site, since)::bigint as denominator
+from waited
+group by site, since, ai_result, out_of_hours, hour, observed, unusable
+order by site, since, ai_result, out_of_hours, hour, observed, unusable

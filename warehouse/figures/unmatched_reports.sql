@@ -11,12 +11,26 @@
 -- exclusions en: messages duplicated or set aside
 -- unit: reports
 -- source: ledger
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+)
 select
+    asked.site,
+    asked.since,
     count(*) filter (outcome = 'unmatched') as numerator,
     count(*) filter (outcome in ('accepted', 'accepted_flagged', 'unmatched')) as denominator,
     {
         'duplicate': count(*) filter (outcome = 'duplicate'),
         'set_aside': count(*) filter (outcome in ('quarantined', 'conflict', 'not_hl7'))
     } as excluded
-from ledger
-where site = $site and night >= $start and night < $end and kind = 'message'
+from asked
+left join ledger on ledger.site = asked.site
+    and ledger.night >= asked.since
+    and ledger.night < asked.until
+    and ledger.kind = 'message'
+group by asked.site, asked.since
+order by asked.site, asked.since

@@ -13,19 +13,31 @@
 -- exclusions en: none
 -- unit: studies
 -- source: study
-with waiting as (
+with asked as (
     select
-        coalesce(exam_completed, received) as since,
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+waiting as (
+    select
+        asked.site,
+        asked.since,
+        study.study_uid,
         case
-            when report_final is null then report_state not in ('final', 'corrected')
-            else report_final > $cut
-        end as open
-    from study
-    where site = $site and day >= $start and day < $end
+            when study.report_final is null then study.report_state not in ('final', 'corrected')
+            else study.report_final > asked.cut
+        end as open,
+        coalesce(study.exam_completed, study.received) < asked.cut - interval 24 hour as over_24h
+    from asked
+    left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
-select 'any' as waiting, count(*) filter (open) as numerator, count(*) as denominator
+select site, since, 'any' as waiting, count(*) filter (open) as numerator, count(study_uid) as denominator
 from waiting
+group by site, since
 union all
-select 'over_24h', count(*) filter (open and since < $cut - interval 24 hour), count(*)
+select site, since, 'over_24h', count(*) filter (open and over_24h), count(study_uid)
 from waiting
-order by waiting
+group by site, since
+order by site, since, waiting

@@ -13,43 +13,40 @@
 -- exclusions en: none; an absent time of order is not an error and is not counted
 -- unit: studies
 -- source: study
-with month as (
-    select *
-    from study
-    where site = $site and day >= $start and day < $end
-),
-reasons as (
+with asked as (
     select
-        'report_turnaround' as duration,
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+month as (
+    select
+        asked.site,
+        asked.since,
         case
             when exam_completed is null then 'no_exam_time'
             when report_final is null and report_state in ('final', 'corrected') then 'no_report_time'
             when clock_skew or report_final < exam_completed then 'clock_skew'
             when report_final > exam_completed + interval 180 day then 'too_long'
-            when exam_completed > $cut then 'after_cut'
-        end as reason
-    from month
-    union all
-    select
-        'ai_delay',
+            when exam_completed > asked.cut then 'after_cut'
+        end as report_turnaround,
         case
             when ai_completed < received then 'clock_skew'
             when ai_completed > received + interval 30 day then 'too_long'
-        end
-    from month
-    union all
-    select
-        'order_to_exam',
+        end as ai_delay,
         case
             when ordered is null then null
             when exam_started is null then 'no_exam_time'
             when exam_started < ordered then 'clock_skew'
             when exam_started > ordered + interval 365 day then 'too_long'
-        end
-    from month
+        end as order_to_exam,
+        count(*) over (partition by asked.site, asked.since) as studies
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
-select duration, reason, count(*) as numerator, (select count(*) from month) as denominator
-from reasons
-where reason is not null
-group by duration, reason
-order by duration, reason
+select site, since, duration, reason, count(*) as numerator, any_value(studies) as denominator
+from month
+unpivot (reason for duration in (report_turnaround, ai_delay, order_to_exam))
+group by site, since, duration, reason
+order by site, since, duration, reason

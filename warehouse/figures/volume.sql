@@ -11,23 +11,33 @@
 -- exclusions en: studies received out of scope (counted apart)
 -- unit: studies
 -- source: study, instance
-with period as (
-    select unnest($starts::date[]) as since, unnest($ends::date[]) as until
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
 ),
 outside as (
-    select period.since, count(distinct study_uid) as studies
-    from period
-    join instance on instance.site = $site and instance.day >= period.since and instance.day < period.until
-    where study_uid not in (select study_uid from study where site = $site)
-    group by period.since
+    select asked.site, asked.since, count(distinct instance.study_uid) as studies
+    from asked
+    join instance on instance.site = asked.site and instance.day >= asked.since and instance.day < asked.until
+    where not instance.in_scope
+        and not exists (
+            select 1
+            from instance as other
+            where other.site = instance.site and other.study_uid = instance.study_uid and other.in_scope
+        )
+    group by asked.site, asked.since
 )
 select
-    period.since,
+    asked.site,
+    asked.since,
     count(study.study_uid) as numerator,
     null::bigint as denominator,
     {'out_of_scope': coalesce(any_value(outside.studies), 0)} as excluded
-from period
-left join outside on outside.since = period.since
-left join study on study.site = $site and study.day >= period.since and study.day < period.until
-group by period.since
-order by period.since
+from asked
+left join outside using (site, since)
+left join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
+group by asked.site, asked.since
+order by asked.site, asked.since

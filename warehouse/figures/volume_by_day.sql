@@ -11,22 +11,33 @@
 -- exclusions en: none
 -- unit: studies
 -- source: study, site
-with here as (
-    select time_zone
-    from site
-    where site = $site
-    order by valid_from < $end desc, abs(datediff('day', valid_from, $end::date))
-    limit 1
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+here as (
+    select distinct on (asked.site, asked.since)
+        asked.*,
+        site.time_zone
+    from asked
+    left join site using (site)
+    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
 ),
 days as (
-    select unnest(range($start::timestamp, $end::timestamp, interval 1 day))::date as day
+    select site, since, cut, time_zone, unnest(range(since::timestamp, until::timestamp, interval 1 day))::date as day
+    from here
 )
 select
+    days.site,
+    days.since,
     days.day,
     count(study.study_uid) as numerator,
-    sum(count(study.study_uid)) over ()::bigint as denominator
+    sum(count(study.study_uid)) over (partition by days.site, days.since)::bigint as denominator
 from days
-left join study on study.site = $site and study.day = days.day
-where days.day <= ($cut::timestamptz at time zone coalesce((select time_zone from here), 'UTC'))::date
-group by days.day
-order by days.day
+left join study on study.site = days.site and study.day = days.day
+where days.day <= (days.cut at time zone coalesce(days.time_zone, 'UTC'))::date
+group by days.site, days.since, days.day
+order by days.site, days.since, days.day

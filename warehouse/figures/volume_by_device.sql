@@ -11,15 +11,24 @@
 -- exclusions en: none; an unknown device is counted apart
 -- unit: studies
 -- source: study
-with named as (
-    select coalesce(device, 'unknown') as device
-    from study
-    where site = $site and day >= $start and day < $end
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+named as (
+    select asked.site, asked.since, coalesce(study.device, 'unknown') as device
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     device,
     count(*) as numerator,
-    sum(count(*)) over ()::bigint as denominator
+    sum(count(*)) over (partition by site, since)::bigint as denominator
 from named
-group by device
-order by device = 'unknown', numerator desc, device
+group by site, since, device
+order by site, since, device = 'unknown', numerator desc, device

@@ -11,25 +11,44 @@
 -- exclusions en: studies without a time
 -- unit: studies
 -- source: study, site
-with here as (
-    select time_zone
-    from site
-    where site = $site
-    order by valid_from < $end desc, abs(datediff('day', valid_from, $end::date))
-    limit 1
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+here as (
+    select distinct on (asked.site, asked.since)
+        asked.*,
+        site.time_zone
+    from asked
+    join site using (site)
+    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
 ),
 timed as (
-    select (coalesce(exam_completed, exam_started) at time zone (select time_zone from here)) as at_local
-    from study
-    where site = $site and day >= $start and day < $end
+    select
+        here.site,
+        here.since,
+        coalesce(study.exam_completed, study.exam_started) at time zone here.time_zone as at_local
+    from here
+    join study on study.site = here.site and study.day >= here.since and study.day < here.until
+),
+counted as (
+    select site, since, isodow(at_local) as weekday, hour(at_local) as hour, count(*) as studies
+    from timed
+    group by all
 )
 select
-    isodow(at_local) as weekday,
-    hour(at_local) as hour,
-    count(*) as numerator,
-    sum(count(*)) over ()::bigint as denominator,
-    {'no_exam_time': (select count(*) from timed where at_local is null)} as excluded
-from timed
-where at_local is not null
-group by weekday, hour
-order by weekday, hour
+    site,
+    since,
+    weekday,
+    hour,
+    studies as numerator,
+    (sum(studies) filter (hour is not null) over (partition by site, since))::bigint as denominator,
+    {
+        'no_exam_time': coalesce(sum(studies) filter (hour is null) over (partition by site, since), 0)::bigint
+    } as excluded
+from counted
+qualify hour is not null
+order by site, since, weekday, hour

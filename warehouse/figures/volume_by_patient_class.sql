@@ -11,15 +11,24 @@
 -- exclusions en: none; an unknown class is counted apart
 -- unit: studies
 -- source: study
-with named as (
-    select coalesce(patient_class, 'unknown') as patient_class
-    from study
-    where site = $site and day >= $start and day < $end
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+named as (
+    select asked.site, asked.since, coalesce(study.patient_class, 'unknown') as patient_class
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     patient_class,
     count(*) as numerator,
-    sum(count(*)) over ()::bigint as denominator
+    sum(count(*)) over (partition by site, since)::bigint as denominator
 from named
-group by patient_class
-order by patient_class = 'unknown', numerator desc, patient_class
+group by site, since, patient_class
+order by site, since, patient_class = 'unknown', numerator desc, patient_class

@@ -11,16 +11,25 @@
 -- exclusions en: none; an unknown region is counted apart
 -- unit: studies
 -- source: study
-with named as (
-    select coalesce(region, 'unknown') as region, modality
-    from study
-    where site = $site and day >= $start and day < $end
+with asked as (
+    select
+        unnest($sites) as site,
+        unnest($starts::date[]) as since,
+        unnest($ends::date[]) as until,
+        unnest($cuts::timestamptz[]) as cut
+),
+named as (
+    select asked.site, asked.since, coalesce(study.region, 'unknown') as region, study.modality
+    from asked
+    join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )
 select
+    site,
+    since,
     region,
     modality,
     count(*) as numerator,
-    sum(count(*)) over ()::bigint as denominator
+    sum(count(*)) over (partition by site, since)::bigint as denominator
 from named
-group by region, modality
-order by region = 'unknown', sum(count(*)) over (partition by region) desc, region, modality
+group by site, since, region, modality
+order by site, since, region = 'unknown', sum(count(*)) over (partition by site, since, region) desc, region, modality
