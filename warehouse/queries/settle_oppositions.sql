@@ -4,7 +4,9 @@ update ledger
 set outcome = settled.outcome, reasons = settled.reasons, before_opposition = settled.before_opposition
 from (
     select
-        ledger.offer_id,
+        ledger.rowid as place,
+        ledger.reasons as old_reasons,
+        ledger.before_opposition as old_before_opposition,
         case
             when opposed_study.study_uid is not null then 'OPPOSITION'
             when taken_back.study_uid is not null then 'STUDY_WITHDRAWN'
@@ -23,10 +25,9 @@ from (
         and ledger.outcome in ('accepted', 'accepted_flagged', 'accepted_not_inferred')
         and (opposed_study.study_uid is not null or taken_back.study_uid is not null or ledger.before_opposition is not null)
 ) as settled
-where ledger.site = $site
-    and ledger.offer_id = settled.offer_id
+where ledger.rowid = settled.place
     and (
-        ledger.before_opposition is distinct from settled.before_opposition
-        or ledger.reasons is distinct from settled.reasons
+        settled.before_opposition is distinct from settled.old_before_opposition
+        or settled.reasons is distinct from settled.old_reasons
     )
 returning ledger.offer_id;
