@@ -57,7 +57,7 @@ def refused(head: dict[str, Any]) -> Rejection | None:
     return Rejection(outcome, codes)
 
 
-def prepared(head: dict[str, Any], data: bytes) -> Prepared:
+def prepared(head: dict[str, Any], data: bytearray) -> Prepared:
     """Return the picture for the model that an answer is.
 
     Raises
@@ -71,7 +71,9 @@ def prepared(head: dict[str, Any], data: bytes) -> Prepared:
 
     try:
         image = np.frombuffer(data, "<f4").reshape(int(head["height"]), int(head["width"]))
-        result = Prepared(image.astype(np.float32), int(head["rows"]), int(head["columns"]), float(head["scale"]))
+        result = Prepared(
+            image.astype(np.float32, copy=False), int(head["rows"]), int(head["columns"]), float(head["scale"])
+        )
     except (KeyError, ValueError, TypeError):
         raise LostError("DECODE_CRASH") from None
     if image.size == 0 or not np.isfinite(image).all() or not 0 < result.scale < 1e6:
@@ -79,7 +81,7 @@ def prepared(head: dict[str, Any], data: bytes) -> Prepared:
     return result
 
 
-def displayed(head: dict[str, Any], data: bytes) -> Display:
+def displayed(head: dict[str, Any], data: bytearray) -> Display:
     """Return the picture for a viewer that an answer is.
 
     Raises
@@ -106,4 +108,4 @@ def displayed(head: dict[str, Any], data: bytes) -> Display:
     ):
         raise LostError("DECODE_CRASH")
     slope, intercept = scale or (None, None)
-    return Display(data, bits, rows, columns, low, high, slope, intercept, names[0], spacing, names[1])
+    return Display(bytes(data), bits, rows, columns, low, high, slope, intercept, names[0], spacing, names[1])

@@ -13,6 +13,7 @@ Linux: seccomp(2), prctl(2) PR_SET_NO_NEW_PRIVS, setrlimit(2).
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import platform
@@ -47,6 +48,10 @@ _LOOK_AHEAD = 4
 _START_SECONDS = 60.0
 _HEAD = struct.Struct(">I")
 _MAX_HEAD = 1 << 16
+# A picture goes through in two pieces then; through the usual 64 KiB in thirty, each a switch between the processes.
+_PIPE_BYTES = 1 << 20
+# Large buffers are kept for the next image: given back to the kernel, each costs page faults again.
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 
 # seccomp-BPF (linux/filter.h, linux/seccomp.h): audit architecture, socket(2), io_uring_setup(2), seccomp(2).
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425, 317), "aarch64": (0xC00000B7, 198, 425, 277)}
@@ -166,7 +171,7 @@ class Decoders:
     def _one(self, path: Path) -> Prepared | Rejection:
         return self._asked(_PREPARE, path, answer.prepared)
 
-    def _asked(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytes], T]) -> T | Rejection:
+    def _asked(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytearray], T]) -> T | Rejection:
         child = self._idle.get()
         try:
             return child.ask(wish, path, read)
@@ -185,12 +190,18 @@ class _Child:
     def __init__(self, settings: DecodeSettings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked = 0  # of the process that runs now
 
-    def ask(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytes], T]) -> T | Rejection:
+    def ask(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytearray], T]) -> T | Rejection:
         """Send one path with what is wanted of it, and read one answer."""
         try:
             head, data = self._ask(self._started(), wish, path)
-            return answer.refused(head) or read(head, data)
+            refusal = answer.refused(head)
+            if refusal and refusal.reasons == ("IMAGE_TOO_LARGE",) and self._asked > 1:
+                # What earlier images left in its memory may be in the way: what fits must not depend on them.
+                self.stop()
+                return self.ask(wish, path, read)
+            return refusal or read(head, data)
         except answer.LostError as lost:
             self.stop()
             return Rejection("quarantined", (lost.code,))
@@ -200,7 +211,7 @@ class _Child:
             return self._process
         self.stop()
         environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TZ")}
-        environment |= {
+        environment |= ALLOCATOR | {
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -212,11 +223,15 @@ class _Child:
             stderr=subprocess.DEVNULL,  # decoders quote what they read
             env=environment,
         )
+        with suppress(OSError):  # where the user has many pipes the kernel refuses larger ones
+            fcntl.fcntl(_pipe(self._process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         _receive(self._process, time.monotonic() + _START_SECONDS)
+        self._asked = 0
         return self._process
 
-    def _ask(self, process: subprocess.Popen[bytes], wish: bytes, path: Path) -> tuple[dict[str, Any], bytes]:
+    def _ask(self, process: subprocess.Popen[bytes], wish: bytes, path: Path) -> tuple[dict[str, Any], bytearray]:
         name = wish + os.fsencode(path.absolute())
+        self._asked += 1
         try:
             _pipe(process.stdin).write(_HEAD.pack(len(name)) + name)
             _pipe(process.stdin).flush()
@@ -242,7 +257,7 @@ def _pipe(pipe: Any) -> BinaryIO:
     return result
 
 
-def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[str, Any], bytes]:
+def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[str, Any], bytearray]:
     descriptor = _pipe(process.stdout).fileno()
     size = _HEAD.unpack(_exactly(descriptor, _HEAD.size, deadline))[0]
     if size > _MAX_HEAD:
@@ -257,19 +272,20 @@ def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[st
     return head, _exactly(descriptor, count, deadline)
 
 
-def _exactly(descriptor: int, count: int, deadline: float) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
+def _exactly(descriptor: int, count: int, deadline: float) -> bytearray:
+    data = bytearray(count)
+    missing = memoryview(data)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    while missing:
         left = deadline - time.monotonic()
         if left <= 0 or not poll.poll(left * 1000):
             raise answer.LostError("DECODE_TIMEOUT")
-        block = os.read(descriptor, min(count - len(data), 1 << 20))
-        if not block:
+        got = os.readv(descriptor, [missing])
+        if not got:
             raise answer.LostError("DECODE_CRASH")
-        data += block
-    return bytes(data)
+        missing = missing[got:]
+    return data
 
 
 def _serve(settings: DecodeSettings) -> None:

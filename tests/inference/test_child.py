@@ -26,9 +26,12 @@ from inference.pixels import Prepared
 from inference.records import Rejection
 from inference.settings import DecodeSettings
 
+seen = []
+
 def decode(path, settings):
     word = path.read_bytes().decode()
     done = True
+    seen.append(word)
     if word == "hang":
         time.sleep(60)
     elif word == "spin":
@@ -42,6 +45,8 @@ def decode(path, settings):
         raise type("PanicException", (BaseException,), {})("CANARY")
     elif word == "memory":
         np.ones(10**9).sum()
+    elif word == "full" and len(seen) > 1:
+        raise MemoryError
     elif word == "print":
         os.write(1, b"CANARY" * 100)
     elif word == "write":
@@ -131,6 +136,12 @@ def test_memory_is_limited(evil):
     bad, last = evil("memory", "fine", memory_mb=300)
     assert bad == Rejection("quarantined", ("IMAGE_TOO_LARGE",))
     assert good(last)
+
+
+def test_whether_an_image_fits_does_not_depend_on_those_before(evil):
+    assert all(map(good, evil("full", "fine", "full", "full")))
+    bad, last = evil("memory", "fine", memory_mb=300)
+    assert (bad, good(last)) == (Rejection("quarantined", ("IMAGE_TOO_LARGE",)), True)
 
 
 def test_what_a_decoder_prints_does_not_mix_with_the_answer(evil):
