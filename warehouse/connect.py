@@ -155,7 +155,7 @@ def reader(path: Path, schema: str = SITES) -> Iterator[duckdb.DuckDBPyConnectio
 
 def beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Return another connection to the database that `connection` reads, for another thread; the caller closes it."""
-    (catalog,) = connection.execute(statement("current_catalog")).fetchone() or ("",)
+    [(catalog,)] = connection.execute(statement("current_catalog")).fetchall()
     another = connection.cursor()
     # `use` takes no parameter either. A cursor starts in the database that was opened, not in the attached one.
     quoted = catalog.replace('"', '""')

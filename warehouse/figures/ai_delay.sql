@@ -24,9 +24,7 @@ delays as (
         asked.since,
         datediff('microsecond', study.received, study.ai_completed) / 3.6e9 as hours,
         study.ai_completed is null as absent,
-        coalesce(
-            study.ai_completed < study.received or study.ai_completed > study.received + interval 30 day, false
-        ) as absurd
+        coalesce(hours < 0 or hours > 30 * 24, false) as absurd
     from asked
     join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )

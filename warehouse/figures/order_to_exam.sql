@@ -24,8 +24,7 @@ delays as (
         asked.since,
         datediff('microsecond', ordered, exam_started) / 3.6e9 as hours,
         ordered is null as absent,
-        ordered is not null
-            and (exam_started is null or exam_started < ordered or exam_started > ordered + interval 365 day) as absurd
+        ordered is not null and coalesce(hours < 0 or hours > 365 * 24, true) as absurd
     from asked
     join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until
 )

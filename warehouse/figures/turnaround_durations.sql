@@ -83,7 +83,7 @@ timed as (
             when study.exam_completed is null then 'no_exam_time'
             when study.report_final is null and study.report_state in ('final', 'corrected') then 'no_report_time'
             when study.clock_skew or study.report_final < study.exam_completed then 'clock_skew'
-            when study.report_final > study.exam_completed + interval 180 day then 'too_long'
+            when datediff('microsecond', study.exam_completed, study.report_final) > 180 * 24 * 3.6e9 then 'too_long'
             when study.exam_completed > here.cut then 'after_cut'
         end as unusable
     from here

@@ -28,18 +28,18 @@ month as (
             when exam_completed is null then 'no_exam_time'
             when report_final is null and report_state in ('final', 'corrected') then 'no_report_time'
             when clock_skew or report_final < exam_completed then 'clock_skew'
-            when report_final > exam_completed + interval 180 day then 'too_long'
+            when datediff('microsecond', exam_completed, report_final) > 180 * 24 * 3.6e9 then 'too_long'
             when exam_completed > asked.cut then 'after_cut'
         end as report_turnaround,
         case
             when ai_completed < received then 'clock_skew'
-            when ai_completed > received + interval 30 day then 'too_long'
+            when datediff('microsecond', received, ai_completed) > 30 * 24 * 3.6e9 then 'too_long'
         end as ai_delay,
         case
             when ordered is null then null
             when exam_started is null then 'no_exam_time'
             when exam_started < ordered then 'clock_skew'
-            when exam_started > ordered + interval 365 day then 'too_long'
+            when datediff('microsecond', ordered, exam_started) > 365 * 24 * 3.6e9 then 'too_long'
         end as order_to_exam,
         count(*) over (partition by asked.site, asked.since) as studies
     from asked
