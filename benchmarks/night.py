@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 from benchmarks import monai_idiom
 from benchmarks.timing import Timing, interleaved, machine
 from inference import bundle, detect, dicom, infer, pixels
-from inference.child import ALLOCATOR, Decoders, isolate_network
+from inference.child import Decoders, isolate_network
 from inference.infer import Inferred, Task
 from inference.network import FractureNet
 from inference.records import Rejection
@@ -170,8 +170,8 @@ class _Night:
         self._children = []
         self._warehouse = warehouse
         connect.migrate(warehouse)
-        before = {name: os.environ.get(name) for name in ALLOCATOR}
-        os.environ.update(ALLOCATOR)
+        before = {name: os.environ.get(name) for name in infer.ALLOCATOR}
+        os.environ.update(infer.ALLOCATOR)
         for _ in range(processes):
             ours, theirs = context.Pipe()
             child = context.Process(target=_lane, args=(theirs, engine, processes), daemon=False)

@@ -74,7 +74,7 @@ def prepared(head: dict[str, Any], data: bytearray) -> Prepared:
         result = Prepared(
             image.astype(np.float32, copy=False), int(head["rows"]), int(head["columns"]), float(head["scale"])
         )
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         raise LostError("DECODE_CRASH") from None
     if image.size == 0 or not np.isfinite(image).all() or not 0 < result.scale < 1e6:
         raise LostError("DECODE_CRASH")
@@ -97,7 +97,7 @@ def displayed(head: dict[str, Any], data: bytearray) -> Display:
         scale = None if head["slope"] is None else (float(head["slope"]), float(head["intercept"]))
         spacing = None if head["spacing"] is None else (float(head["spacing"][0]), float(head["spacing"][1]))
         names = (str(head["photometric"])[:16], None if spacing is None else str(head["spacing_at"])[:16])
-    except (KeyError, ValueError, TypeError, IndexError):
+    except (KeyError, ValueError, TypeError, IndexError, OverflowError):
         raise LostError("DECODE_CRASH") from None
     numbers = (low, high, *(scale or ()), *(spacing or ()))
     if (

@@ -50,8 +50,9 @@ _HEAD = struct.Struct(">I")
 _MAX_HEAD = 1 << 16
 # A picture goes through in two pieces then; through the usual 64 KiB in thirty, each a switch between the processes.
 _PIPE_BYTES = 1 << 20
-# Large buffers are kept for the next image: given back to the kernel, each costs page faults again.
-ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
+# Buffers of usual size are kept for the next image: given back to the kernel, each costs page faults again. Larger ones
+# go back: kept, they leave gaps, and the memory limit counts gaps.
+_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "67108864"}
 
 # seccomp-BPF (linux/filter.h, linux/seccomp.h): audit architecture, socket(2), io_uring_setup(2), seccomp(2).
 _ARCHITECTURES = {"x86_64": (0xC000003E, 41, 425, 317), "aarch64": (0xC00000B7, 198, 425, 277)}
@@ -190,15 +191,15 @@ class _Child:
     def __init__(self, settings: DecodeSettings) -> None:
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
-        self._asked = 0  # of the process that runs now
+        self._images = 0  # that the process that runs now was asked for
 
     def ask(self, wish: bytes, path: Path, read: Callable[[dict[str, Any], bytearray], T]) -> T | Rejection:
         """Send one path with what is wanted of it, and read one answer."""
         try:
             head, data = self._ask(self._started(), wish, path)
             refusal = answer.refused(head)
-            if refusal and refusal.reasons == ("IMAGE_TOO_LARGE",) and self._asked > 1:
-                # What earlier images left in its memory may be in the way: what fits must not depend on them.
+            if refusal and refusal.reasons == ("IMAGE_TOO_LARGE",) and self._images > 1:
+                # What earlier images left in its memory may be in the way.
                 self.stop()
                 return self.ask(wish, path, read)
             return refusal or read(head, data)
@@ -211,7 +212,7 @@ class _Child:
             return self._process
         self.stop()
         environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TZ")}
-        environment |= ALLOCATOR | {
+        environment |= _ALLOCATOR | {
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -223,15 +224,16 @@ class _Child:
             stderr=subprocess.DEVNULL,  # decoders quote what they read
             env=environment,
         )
-        with suppress(OSError):  # where the user has many pipes the kernel refuses larger ones
+        # Linux alone; where the user has many pipes the kernel refuses larger ones.
+        with suppress(OSError, AttributeError):
             fcntl.fcntl(_pipe(self._process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         _receive(self._process, time.monotonic() + _START_SECONDS)
-        self._asked = 0
+        self._images = 0
         return self._process
 
     def _ask(self, process: subprocess.Popen[bytes], wish: bytes, path: Path) -> tuple[dict[str, Any], bytearray]:
         name = wish + os.fsencode(path.absolute())
-        self._asked += 1
+        self._images += 1
         try:
             _pipe(process.stdin).write(_HEAD.pack(len(name)) + name)
             _pipe(process.stdin).flush()
@@ -265,7 +267,7 @@ def _receive(process: subprocess.Popen[bytes], deadline: float) -> tuple[dict[st
     try:
         head = json.loads(_exactly(descriptor, size, deadline))
         count = int(head.get("bytes", 0))
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         raise answer.LostError("DECODE_CRASH") from None
     if not 0 <= count <= 1 << 28:
         raise answer.LostError("DECODE_CRASH")

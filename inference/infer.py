@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from inference.child import ALLOCATOR, Decoders, isolate_network
+from inference.child import Decoders, isolate_network
 from inference.description import describe
 from inference.errors import BundleError, ModelOutputError
 from inference.records import Box, Finding, Rejection
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from inference.bundle import Model
     from inference.pixels import Prepared
 
+# PyTorch's large buffers are given back to the kernel after each layer otherwise (page faults).
+ALLOCATOR = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 MODEL_SECONDS = 60.0
 _START_SECONDS = 180.0
 # Decoding has limits of its own: this one is for the case that the process itself stands still.

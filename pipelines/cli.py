@@ -179,7 +179,9 @@ def _why(error: str | None, words: str | None) -> str:
 def figures(
     month: Annotated[str, typer.Option("--month", help="Month, YYYY-MM.")],
     site: Annotated[str, typer.Option("--site", help="One site.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="Every site with studies or nights in the month.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every configured site with studies or nights in the month.")
+    ] = False,
     home: Home = HOME,
     as_json: AsJson = False,
 ) -> None:

@@ -45,7 +45,7 @@ def figures(config: Config, site: str, month: str) -> dict[str, Any]:
 
 
 def all_figures(config: Config, month: str) -> list[dict[str, Any]]:
-    """Return what `figures` does of every site with a study or a night in the month, in the order of their names.
+    """Return `figures` of every configured site with a study or a night in the month, in the order of their names.
 
     Raises
     ------

@@ -135,10 +135,10 @@ def sites_figures(
     _, end = bounds(month)
     known = [site_facts(connection, site, end) for site in sites]
     spans = [periods(facts, month, data_cut or latest_commit(connection, facts.site)) for facts in known]
-    asked = {
+    wanted = {
         name: [period for months in spans for period in (months if name in PAST else months[-1:])] for name in QUERIES
     }
-    found = answers(connection, asked)
+    found = answers(connection, wanted)
     figures = {}
     for index, (facts, months) in enumerate(zip(known, spans, strict=True)):
         own = {
@@ -158,11 +158,11 @@ def _site(
     changes: tuple[ModelChange, ...],
 ) -> MonthFigures:
     """Return a site's figures from the rows of each query: of the month alone, or of the months up to it."""
-    answers = {name: rows[-1] for name, rows in found.items()}
-    values = suppress(_values(answers, facts, month), facts.small_cell)
-    drawn = frames(answers, facts.small_cell)
+    asked = {name: rows[-1] for name, rows in found.items()}
+    values = suppress(_values(asked, facts, month), facts.small_cell)
+    drawn = frames(asked, facts.small_cell)
     if facts.small_cell > 1:
-        told = protected.tables(answers, facts.small_cell)
+        told = protected.tables(asked, facts.small_cell)
         values = protected.values(values, told, facts.small_cell, facts.turnaround_target_hours)
         drawn = protected.frames(told)
     past = history(found, facts, month)

@@ -62,7 +62,7 @@ def parts(
         alone = rows(connection, query, site, start, end, cut=cut)
         counted, excluded = _taken(alone)
         _add(total, counted, excluded)
-        found.append(Part(study_uid, day, tuple(dict(key) for key in counted), tuple(excluded)))
+        found.append(Part(study_uid, day, tuple(_shown(key, alone) for key in counted), tuple(excluded)))
         progress()
     sums = _empty()
     _add(sums, *_taken(whole))
@@ -92,6 +92,18 @@ def _taken(answer: Sequence[Mapping[str, Any]]) -> tuple[Counter[Any], Counter[s
         for name, left_out in (row.get("excluded") or {}).items():
             excluded[name] += left_out or 0
     return counted, +excluded
+
+
+def _shown(key: tuple[tuple[str, Any], ...], alone: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a stratum of one study's answer, with the duration that its row has of the study."""
+    hours = {
+        name: value[0]
+        for row in alone
+        if all(row.get(name) == value for name, value in key)
+        for name, value in row.items()
+        if isinstance(value, list) and len(value) == 1
+    }
+    return {**dict(key), **hours}
 
 
 def _names(key: str, value: Any) -> bool:

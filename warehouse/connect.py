@@ -157,9 +157,13 @@ def beside(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Return another connection to the database that `connection` reads, for another thread; the caller closes it."""
     [(catalog,)] = connection.execute(statement("current_catalog")).fetchall()
     another = connection.cursor()
-    # `use` takes no parameter either. A cursor starts in the database that was opened, not in the attached one.
-    quoted = catalog.replace('"', '""')
-    another.execute(f'use "{quoted}"')
+    try:
+        # `use` takes no parameter either. A cursor starts in the database that was opened, not in the attached one.
+        quoted = catalog.replace('"', '""')
+        another.execute(f'use "{quoted}"')
+    except BaseException:
+        another.close()
+        raise
     return another
 
 

@@ -218,6 +218,11 @@ def answers(connection: Connection, asked: Mapping[str, Sequence[Period]]) -> di
 
     The figures run side by side: planning such a query takes longer than running it, and one core. Each runs on a
     connection of its own, which sees what is committed and no temporary table of `connection`.
+
+    Raises
+    ------
+    ValueError
+        If two periods of one site begin on the same day: their rows could not be told apart.
     """
     with ExitStack() as opened:
         idle: SimpleQueue[Connection] = SimpleQueue()
@@ -236,6 +241,9 @@ def answers(connection: Connection, asked: Mapping[str, Sequence[Period]]) -> di
 
 
 def _ask(connection: Connection, name: str, periods: Sequence[Period]) -> list[list[dict[str, Any]]]:
+    found: dict[tuple[str, date], list[dict[str, Any]]] = {(period.site, period.start): [] for period in periods}
+    if len(found) < len(periods):
+        raise ValueError("two periods of a site begin on the same day: ask for each once")
     given = {
         "sites": [period.site for period in periods],
         "starts": [period.start for period in periods],
@@ -244,7 +252,6 @@ def _ask(connection: Connection, name: str, periods: Sequence[Period]) -> list[l
     }
     cursor = connection.execute(_statement(name), given)
     columns = [column[0] for column in cursor.description or ()][len(PERIOD) :]
-    found: dict[tuple[str, date], list[dict[str, Any]]] = {(period.site, period.start): [] for period in periods}
     for site, since, *row in cursor.fetchall():
         found[site, since].append(dict(zip(columns, row, strict=True)))
     return [found[period.site, period.start] for period in periods]

@@ -90,8 +90,9 @@ class Published:
                     self._copy.stack.close()
                 self._copy = fresh
             copy = self._copy
+            connection = copy.idle.pop() if copy.idle else beside(copy.root)
             copy.readers += 1
-            return copy, copy.idle.pop() if copy.idle else beside(copy.root)
+            return copy, connection
 
     def _give_back(self, copy: _Copy, connection: DuckDBPyConnection) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference import child
+from inference import answer, child
 from inference.child import Decoders
 from inference.pixels import Prepared
 from inference.records import Rejection
@@ -236,3 +236,21 @@ print("isolated")
 def test_this_process_is_not_isolated():
     assert not child.network_isolated()
     socket.socket(socket.AF_INET).close()
+
+
+@pytest.mark.parametrize("head", ['{"bytes": Infinity}', "[" * 60_000, '{"bytes": "x"}', "[]", '{"bytes": -1}'])
+def test_an_answer_that_is_none_is_a_crash_of_the_decoder(head):
+    writes = "import struct, sys; t = sys.argv[1].encode(); sys.stdout.buffer.write(struct.pack('>I', len(t)) + t)"
+    with (
+        subprocess.Popen([sys.executable, "-c", writes, head], stdout=subprocess.PIPE) as process,
+        pytest.raises(answer.LostError, match="DECODE_CRASH"),
+    ):
+        child._receive(process, time.monotonic() + 30)
+
+
+def test_a_picture_of_no_size_that_there_is_is_a_crash_of_the_decoder():
+    infinite = {"height": float("inf"), "width": 1, "rows": 1, "columns": 1, "scale": 1.0}
+    with pytest.raises(answer.LostError, match="DECODE_CRASH"):
+        answer.prepared(infinite, bytearray(4))
+    with pytest.raises(answer.LostError, match="DECODE_CRASH"):
+        answer.displayed({**infinite, "rows": float("inf"), "bits": 8}, bytearray(4))

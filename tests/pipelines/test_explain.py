@@ -121,6 +121,13 @@ def test_where_studies_add_up_they_are_told_and_else_it_says_so(config: Config, 
     else:
         assert found.studies is not None
         assert len(found.studies) == len(rows())
+    if figure == "report_turnaround":
+        told = {part.study_uid: part.counted[0]["hours"] for part in found.studies or () if part.counted}
+        for row in rows():
+            if row.study_uid in told and row.report_final and row.report_final <= datetime(2026, 7, 8, tzinfo=UTC):
+                waited = (row.report_final - row.exam_completed).total_seconds() / 3600
+                assert told[row.study_uid] == pytest.approx(waited)
+        assert len(told) > 3
     if figure == "discordances":
         expected = {
             row.study_uid

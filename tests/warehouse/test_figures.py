@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -284,6 +285,81 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         yield opened
 
 
+# Another site with the same identifiers throughout and other facts, and what `connection` lacks.
+TWINS = """
+insert into instance by name
+select site, day, study_uid, study_uid as series_uid, md5(study_uid || number) as instance_uid, '1' as sop_class_uid,
+    modality, 100 as rows, 100 as columns, 12 as bits_stored, 'MONOCHROME2' as photometric, '1' as transfer_syntax_uid,
+    received as received_at, hash(study_uid, number) % 3 > 0 as in_scope, [] as flags, 'k' as key_id
+from study, (select unnest([1, 2]) as number)
+where site = 'a';
+insert into instance by name
+select * replace (md5(study_uid) as study_uid, md5(instance_uid) as instance_uid, false as in_scope)
+from instance
+where site = 'a' and hash(study_uid) % 3 = 0;
+insert into finding by name
+select site, study_uid, instance_uid, 'fracture' as code, 'ok' as status, (hash(instance_uid) % 100) / 100 as score,
+    [] as boxes, 'm' as model_name, '1' as model_version, sha256 as model_sha256, received_at as ai_completed,
+    'k' as key_id, role
+from instance, (values ('f', 'flag'), ('e', 'shadow')) as made (letter, role), (select repeat(letter, 64) as sha256)
+where site = 'a' and in_scope;
+insert into audit_sample by name
+select site, '2025-03' as month, study_uid, coalesce(report_message_id, study_uid) as message_id, 'flagged' as cell_ai,
+    'present' as cell_label, 1 as place, 70 as population, timestamptz '2025-04-01' as drawn_at, 'k' as key_id
+from study
+where site = 'a' and report_label in ('present', 'absent');
+update study set report_message_id = study_uid where report_label is not null and report_message_id is null;
+insert into report_reading by name
+select site, study_uid, message_id, 'reader' as author,
+    ['present', 'absent'][1 + (hash(study_uid) % 2)::integer] as label,
+    'acute' as acuity, timestamptz '2025-04-02' as read_at, 'k' as key_id
+from audit_sample
+where hash(study_uid, 1) % 3 > 0;
+delete from site where site = 'b';
+delete from study where site = 'b';
+"""
+OTHERWISE = """
+update study set ai_result = 'positive', score = 0.97, region = 'knee', patient_class = 'O', age_band = '80+',
+    device = 'd', patient_id = null, images = 3, images_inferred = 2, ordered = null, report_label = 'present',
+    report_state = 'corrected', verdict = 'unsure', model_sha256 = repeat('e', 64), origin = 'simulated',
+    exam_completed = exam_completed + interval 5 hour, ai_completed = ai_completed + interval 9 hour
+where site = 'b' and hash(study_uid, 2) % 3 > 0;
+delete from study where site = 'b' and hash(study_uid, 6) % 5 = 0;
+update instance set in_scope = not in_scope where site = 'b' and hash(instance_uid, 3) % 2 = 0;
+update finding set score = 1 - score where site = 'b';
+update audit_sample set population = 40 where site = 'b';
+delete from audit_sample where site = 'b' and hash(study_uid, 4) % 4 = 0;
+update report_reading set label = 'absent', message_id = 'another' where site = 'b' and hash(study_uid, 5) % 2 = 0;
+update ledger set outcome = 'unmatched', reasons = ['BAD_DATE'] where site = 'b' and hash(offer_id) % 2 = 0;
+update night set status = 'late' where site = 'b' and day(day) % 2 = 0;
+update site set time_zone = 'America/Martinique', opening_start = '12:00' where site = 'b';
+"""
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+    """Three warehouses: sites `a` and `b` together, each alone."""
+    folder = tmp_path_factory.mktemp("twins")
+    with ExitStack() as opened:
+        made = {}
+        for name in ("both", "a", "b"):
+            migrate(folder / f"{name}.duckdb")
+            made[name] = one = opened.enter_context(writer(folder / f"{name}.duckdb"))
+            load(one, "site", SITES)
+            load(one, "study", STUDIES)
+            load(one, "ledger", OFFERS, site="a")
+            load(one, "night", NIGHTS, site="a")
+            load(one, "model", [Model(), Model("e" * 64, "shadow")])
+            one.execute(TWINS)
+            of_sites = ("site", "study", "ledger", "night", "instance", "finding", "audit_sample", "report_reading")
+            for table in of_sites:
+                one.execute(f"insert into {table} select * replace ('b' as site) from {table} where site = 'a'")
+            one.execute(OTHERWISE)
+            for table in of_sites if name != "both" else ():
+                one.execute(f"delete from {table} where site <> ?", [name])
+        yield made
+
+
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     path = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
@@ -354,6 +430,18 @@ def test_several_months_and_sites_at_once_are_each_alone(connection, name):
     assert together == [rows(connection, name, each.site, each.start, each.end, cut=each.cut) for each in periods]
     assert together[4]
     assert together[4] != together[1] or name == "labeller_audit"  # no report of these was drawn for it
+
+
+@pytest.mark.parametrize("name", sorted(figures()))
+def test_no_row_of_another_site_counts_though_all_identifiers_are_alike(twins, name):
+    together = answers(twins["both"], {name: [Period(site, START, END, CUT) for site in "ab"]})[name]
+    assert together == [rows(twins[site], name, site, START, END, CUT) for site in "ab"]
+    assert together[0] != together[1]
+
+
+def test_a_period_is_asked_once(connection):
+    with pytest.raises(ValueError, match="ask for each once"):
+        answers(connection, {"images": [Period("a", START, END, CUT), Period("a", START, END + DAY, CUT)]})
 
 
 def test_figures_asked_side_by_side_are_each_alone(connection):

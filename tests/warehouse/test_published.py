@@ -57,8 +57,8 @@ def test_every_connection_is_locked_down_and_speaks_utc(
         for connection in (first, second):
             assert connection.execute(
                 "select current_setting('TimeZone'), current_setting('enable_external_access'), "
-                "current_setting('lock_configuration')"
-            ).fetchall() == [("UTC", False, True)]
+                "current_setting('lock_configuration'), current_setting('python_enable_replacements')"
+            ).fetchall() == [("UTC", False, True, False)]
 
 
 def test_many_threads_read_while_it_is_published_again(published: tuple[Path, Published]) -> None:

@@ -2,5 +2,5 @@
 load icu;
 set global TimeZone = 'UTC';
 set enable_external_access = false;
-set python_enable_replacements = false;
+set global python_enable_replacements = false;
 set lock_configuration = true;
