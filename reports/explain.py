@@ -86,7 +86,7 @@ def page(found: Explanation, words: Language) -> str:
 def _values(found: Explanation, words: Language, colon: str) -> list[str]:
     if not found.values:
         return [words.text("The month has no value of this figure.")]
-    lines = []
+    lines, left_out = [], words.text("left out")
     for value in found.values:
         named = ", ".join(_named(key, part, words) for key, part in value.stratum.items())
         interval = words.interval(value)
@@ -95,7 +95,7 @@ def _values(found: Explanation, words: Language, colon: str) -> list[str]:
             told += f" = {words.number(value.numerator)} / {words.number(value.denominator)}"
         lines.append(f"{named}{colon} {told}" if named else told)
         for reason, n in value.excluded.items():
-            lines.append(f"    {words.text('left out')}, {term(words, 'excluded', reason)}{colon} {words.number(n)}")
+            lines.append(f"    {left_out}, {term(words, 'excluded', reason)}{colon} {words.number(n)}")
     return lines
 
 
@@ -103,13 +103,14 @@ def _studies(found: Explanation, words: Language, colon: str) -> list[str]:
     if found.studies is None:
         return [words.text("This figure is not the sum of its studies: they cannot be told one by one.")]
     lines = [words.text("The studies behind it, by their pseudonyms") + colon]
+    left_out, uncounted = words.text("left out"), words.text("in the denominator")
     for part in found.studies:
         told = [
             words.text("counted") + (f" ({strata})" if (strata := _strata(stratum, words)) else "")
             for stratum in part.counted[:1]
         ]
-        told += [f"{words.text('left out')}, {term(words, 'excluded', reason)}" for reason in part.excluded]
-        lines.append(f"{part.study_uid}  {part.day.isoformat()}  {'; '.join(told) or words.text('in the denominator')}")
+        told += [f"{left_out}, {term(words, 'excluded', reason)}" for reason in part.excluded]
+        lines.append(f"{part.study_uid}  {part.day.isoformat()}  {'; '.join(told) or uncounted}")
     return lines
 
 
