@@ -6,6 +6,9 @@ that start with ``--`` and three blanks or more. The keys are `figure`, `title`,
 and, where several measures are computed from one query (kappa from the four cells),
 ``measure NAME title fr`` and so on; what a measure does not define it takes from its file.
 
+A query reads `asked`, one row for each site and period that it is asked for, and where it needs a site's facts of
+then, `here`: both stand once, under `warehouse/queries`, and are put before it.
+
 ``python -m warehouse.figure`` writes `docs/figures.md` from the headers; with ``--check`` it only
 says whether the file is up to date.
 """
@@ -29,6 +32,7 @@ import duckdb
 
 from warehouse.connect import beside
 from warehouse.errors import WarehouseError
+from warehouse.statement import statement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,6 +48,7 @@ BILINGUAL = ("title", "definition", "numerator", "denominator", "exclusions")
 PLAIN = ("figure", "unit", "source")
 _KEY = re.compile(r"^-- ([a-z][a-z0-9_ ]*): (\S.*)$")
 _MORE = re.compile(r"^--\s{3,}(\S.*)$")
+_HERE = re.compile(r"\bhere\b")
 _MEASURE = re.compile(r"^measure ([a-z][a-z0-9_]*) (.+)$")
 SIDE_BY_SIDE = min(os.cpu_count() or 1, 8)  # queries at a time
 PERIOD = ("site", "since")  # the first columns of every query: whose row it is, and of the period from which day on
@@ -125,8 +130,18 @@ def parse(text: str, file: str) -> Figure:
                 raise FigureHeaderError(f"{file}: unknown field '{key}'")
             measures.setdefault(match[1], {})[match[2]] = value
     return Figure(
-        definition, tuple(_measure(name, entry, definition) for name, entry in measures.items()), body.strip()
+        definition, tuple(_measure(name, entry, definition) for name, entry in measures.items()), _whole(body.strip())
     )
+
+
+def _whole(body: str) -> str:
+    """Return a query with what it stands on before it: `asked` and, where it names it, `here`."""
+    parts = [statement("asked").strip()]
+    if _HERE.search(body):
+        parts.append(statement("here").strip())
+    if body.startswith("with "):
+        return ",\n".join([*parts, body.removeprefix("with ")])
+    return ",\n".join(parts) + "\n" + body
 
 
 def _fields(text: str, file: str) -> tuple[dict[str, str], str]:

@@ -481,7 +481,7 @@ def test_header_is_read():
     assert figure.definition.definition.fr == "c plus"
     assert figure.definition.title.of("fr") == "a"
     assert figure.definition.title.of("de") == "b"
-    assert figure.query == "select 1 as numerator"
+    assert figure.query == ASKED + "\nselect 1 as numerator"
 
 
 @pytest.mark.parametrize(

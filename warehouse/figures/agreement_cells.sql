@@ -194,14 +194,7 @@
 --    ou lésion ancienne
 -- measure agreement_bound exclusions en: study not analysed or analysis failed; no final report; follow-up or old
 --    lesion
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-judged as (
+with judged as (
     select
         asked.site,
         asked.since,

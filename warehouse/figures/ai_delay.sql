@@ -11,14 +11,7 @@
 -- exclusions en: studies without a result; negative delays or delays above 30 days
 -- unit: hours
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-delays as (
+with delays as (
     select
         asked.site,
         asked.since,

@@ -19,14 +19,7 @@
 --    d'examens.
 -- measure case_mix_drift_limit definition en: Value that the index exceeds one time in twenty without any drift, given the number of
 --    studies.
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-baseline as (
+with baseline as (
     select asked.site, asked.since, (date_trunc('month', min(study.day)) + interval 3 month)::date as last_day
     from asked
     join study on study.site = asked.site

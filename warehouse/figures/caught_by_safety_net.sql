@@ -12,14 +12,7 @@
 -- exclusions en: the same as for agreement; discordances not reviewed
 -- unit: studies
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-discordant as (
+with discordant as (
     select
         asked.site,
         asked.since,

@@ -52,14 +52,7 @@
 -- measure discordance_review_hours numerator en: hours
 -- measure discordance_review_hours denominator fr: examens discordants revus, aux heures utilisables
 -- measure discordance_review_hours denominator en: discordant studies reviewed, with usable times
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-compared as (
+with compared as (
     select
         asked.site,
         asked.since,

@@ -11,13 +11,6 @@
 -- exclusions en: analysis failed; study not analysed
 -- unit: share
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-)
 select
     asked.site,
     asked.since,

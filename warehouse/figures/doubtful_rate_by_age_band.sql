@@ -11,14 +11,7 @@
 -- exclusions en: analysis failed; study not analysed
 -- unit: share
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-named as (
+with named as (
     select asked.site, asked.since, coalesce(study.age_band, 'unknown') as age_band, study.ai_result
     from asked
     join study on study.site = asked.site and study.day >= asked.since and study.day < asked.until

@@ -76,14 +76,7 @@
 --    corrected agreement.
 -- measure corrected_coefficient denominator fr: examens comparables
 -- measure corrected_coefficient denominator en: comparable studies
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-reading as (
+with reading as (
     select
         asked.site,
         asked.since,

@@ -13,22 +13,7 @@
 -- exclusions en: nights before the site's first
 -- unit: nights
 -- source: night, site
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-here as (
-    select distinct on (asked.site, asked.since)
-        asked.*,
-        site.time_zone
-    from asked
-    left join site using (site)
-    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
-),
-kept as (
+with kept as (
     select asked.site, asked.since, min(night.day) as first_day, max(night.day) as last_day
     from asked
     join night using (site)

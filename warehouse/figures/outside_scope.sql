@@ -11,14 +11,7 @@
 -- exclusions en: study without result; model whose validated regions are not known
 -- unit: studies
 -- source: study, model
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-counted as (
+with counted as (
     select
         asked.site,
         asked.since,

@@ -11,14 +11,7 @@
 -- exclusions en: none
 -- unit: items
 -- source: ledger
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-counted as (
+with counted as (
     select
         asked.site,
         asked.since,

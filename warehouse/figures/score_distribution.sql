@@ -11,14 +11,7 @@
 -- exclusions en: studies without a score
 -- unit: studies
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-bins as (
+with bins as (
     select site, since, unnest(range(20)) as bin
     from asked
 ),

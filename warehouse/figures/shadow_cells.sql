@@ -59,14 +59,7 @@
 -- measure shadow_absent numerator en: studies without fracture in the report called negative
 -- measure shadow_absent denominator fr: examens comparés sans fracture au compte rendu
 -- measure shadow_absent denominator en: compared studies without fracture in the report
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-month as (
+with month as (
     select
         asked.site,
         asked.since,

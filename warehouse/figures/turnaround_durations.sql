@@ -52,25 +52,7 @@
 --    log(-log) interval with Greenwood's variance.
 -- measure reported_within numerator fr: examens rendus dans ce temps
 -- measure reported_within numerator en: studies reported within this time
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-here as (
-    select distinct on (asked.site, asked.since)
-        asked.*,
-        time_zone,
-        opening_start,
-        opening_end,
-        opening_weekdays
-    from asked
-    join site using (site)
-    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
-),
-timed as (
+with timed as (
     select
         here.*,
         study.exam_completed at time zone here.time_zone as at_local,
@@ -88,6 +70,7 @@ timed as (
         end as unusable
     from here
     join study on study.site = here.site and study.day >= here.since and study.day < here.until
+    where here.time_zone is not null
 ),
 waited as (
     select

@@ -13,14 +13,7 @@
 -- exclusions en: none
 -- unit: studies
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-waiting as (
+with waiting as (
     select
         asked.site,
         asked.since,

@@ -13,14 +13,7 @@
 -- exclusions en: none; an absent time of order is not an error and is not counted
 -- unit: studies
 -- source: study
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-month as (
+with month as (
     select
         asked.site,
         asked.since,

@@ -11,14 +11,7 @@
 -- exclusions en: studies received out of scope (counted apart)
 -- unit: studies
 -- source: study, instance
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-outside as (
+with outside as (
     select asked.site, asked.since, count(distinct instance.study_uid) as studies
     from asked
     join instance on instance.site = asked.site and instance.day >= asked.since and instance.day < asked.until

@@ -11,22 +11,7 @@
 -- exclusions en: none
 -- unit: studies
 -- source: study, site
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-here as (
-    select distinct on (asked.site, asked.since)
-        asked.*,
-        site.time_zone
-    from asked
-    left join site using (site)
-    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
-),
-days as (
+with days as (
     select site, since, cut, time_zone, unnest(range(since::timestamp, until::timestamp, interval 1 day))::date as day
     from here
 )

@@ -11,22 +11,7 @@
 -- exclusions en: studies without a time
 -- unit: studies
 -- source: study, site
-with asked as (
-    select
-        unnest($sites) as site,
-        unnest($starts::date[]) as since,
-        unnest($ends::date[]) as until,
-        unnest($cuts::timestamptz[]) as cut
-),
-here as (
-    select distinct on (asked.site, asked.since)
-        asked.*,
-        site.time_zone
-    from asked
-    join site using (site)
-    order by asked.site, asked.since, valid_from < asked.until desc, abs(datediff('day', valid_from, asked.until))
-),
-timed as (
+with timed as (
     select
         here.site,
         here.since,
